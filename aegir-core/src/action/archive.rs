@@ -1,0 +1,97 @@
+//! Packs directories and files into a compressed archive.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Action, Claims, Context};
+use crate::entity::Resource;
+use crate::name::ServerName;
+use crate::plan::{Change, Diff};
+use crate::server::{Command, FileSpec, Permissions};
+use crate::{Error, Result};
+
+/// Packs directories (their contents at the archive's root) and files into a `.tar.zst` of mode 0600.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct PackArchive {
+    /// The archive; must not exist.
+    pub archive: Utf8PathBuf,
+    /// Directories whose contents go in.
+    pub directories: Vec<Utf8PathBuf>,
+    /// Single files, by their name.
+    pub files: Vec<Utf8PathBuf>,
+}
+
+impl PackArchive {
+    fn partial(&self) -> Utf8PathBuf {
+        self.archive.with_extension("partial")
+    }
+
+    async fn drop_file(cx: &Context, path: &Utf8Path) -> Result<()> {
+        match cx.server().stat(path).await? {
+            Some(_) => cx.server().remove(&cx.owned(path).await?).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Action for PackArchive {
+    const NAME: &'static str = "archive.pack";
+    /// Whether the archive stood there; never, once the step began.
+    type Before = bool;
+
+    fn summary(&self) -> String {
+        format!("archive to {}", self.archive)
+    }
+
+    fn claims(&self, server: &ServerName) -> Claims {
+        Claims { acquire: vec![Resource::path(server, &self.archive), Resource::path(server, self.partial())], release: vec![Resource::path(server, self.partial())] }
+    }
+
+    async fn observe(&self, cx: &Context) -> Result<bool> {
+        Ok(cx.server().stat(&self.archive).await?.is_some())
+    }
+
+    fn diff(&self, _cx: &Context, before: &bool) -> Result<Diff> {
+        if *before {
+            return Err(Error::conflict(format!("{} exists already", self.archive)).context("file", &self.archive));
+        }
+        let parts: Vec<&str> = self.directories.iter().chain(&self.files).map(|p| p.as_str()).collect();
+        Ok(Diff::new(Change::Create, format!("+ {} of {}\n", self.archive, parts.join(", "))))
+    }
+
+    async fn apply(&self, cx: &Context, before: &bool) -> Result<()> {
+        if *before {
+            return Err(Error::conflict(format!("{} exists already", self.archive)).context("server", cx.server().name()).context("file", &self.archive));
+        }
+        if cx.server().stat(&self.archive).await?.is_some() {
+            return Ok(());
+        }
+        let partial = self.partial();
+        Self::drop_file(cx, &partial).await?;
+        // Made empty first, with its mode: an archive holds dumps and must never be readable by others.
+        cx.server().write(&FileSpec { path: partial.clone(), content: Vec::new(), permissions: Permissions::mode(0o600) }).await?;
+        let mut command = Command::new("tar").args(["--create", "--zstd", "--file"]).arg(&partial);
+        for directory in &self.directories {
+            command = command.arg("--directory").arg(directory).arg(".");
+        }
+        for file in &self.files {
+            command = command.arg("--directory").arg(file.parent().unwrap_or(Utf8Path::new("/"))).arg(format!("./{}", file.file_name().unwrap_or_default()));
+        }
+        let command = command.timeout(Duration::from_secs(6 * 3600));
+        cx.server().run(&command).await?.require_ok(&command, &format!("packing {} on {}", self.archive, cx.server().name())).map_err(|e| e.context("server", cx.server().name()).context("file", &self.archive))?;
+        // Read back once: an archive that cannot be read is none.
+        let test = Command::new("tar").args(["--list", "--zstd", "--file"]).arg(&partial).timeout(Duration::from_secs(6 * 3600));
+        cx.server().run(&test).await?.require_ok(&test, &format!("reading {} back on {}", self.archive, cx.server().name()))?;
+        cx.server().rename(&partial, &self.archive).await
+    }
+
+    async fn undo(&self, cx: &Context, before: &bool) -> Result<()> {
+        Self::drop_file(cx, &self.partial()).await?;
+        if *before { Ok(()) } else { Self::drop_file(cx, &self.archive).await }
+    }
+
+    fn by_hand(&self, server: &ServerName) -> String {
+        format!("on {server}: `rm {} {}`", self.archive, self.partial())
+    }
+}

@@ -1,0 +1,126 @@
+//! What an action holds while it looks, changes, or puts back.
+
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use chrono::Utc;
+
+use crate::aegir::Core;
+use crate::entity::{EntityRef, Resource};
+use crate::event::{EventKind, EventLog};
+use crate::inventory::{Inventory, Lease, LeaseMode, TaskId};
+use crate::secret::Keyring;
+use crate::server::{OwnedPath, Server};
+use crate::{Error, ErrorKind, Result};
+
+/// How long a short lock, as around a reload, is waited for.
+const SHORT_LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// The server, the owner, and the way to say how far it is.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub(crate) core: Arc<Core>,
+    pub(crate) server: Arc<dyn Server>,
+    pub(crate) owner: EntityRef,
+    /// The running task and the step's index; `None` while planning.
+    pub(crate) running: Option<(TaskId, usize, EventLog)>,
+    pub(crate) retrying: bool,
+}
+
+impl Context {
+    /// The server the step changes.
+    pub fn server(&self) -> &dyn Server {
+        &*self.server
+    }
+
+    /// Another server that the step needs, such as the one that holds a database.
+    pub async fn other_server(&self, name: &crate::name::ServerName) -> Result<Arc<dyn Server>> {
+        self.core.connect(name).await
+    }
+
+    /// Who owns what the step makes.
+    pub fn owner(&self) -> &EntityRef {
+        &self.owner
+    }
+
+    /// The inventory.
+    pub fn inventory(&self) -> &dyn Inventory {
+        &*self.core.inventory
+    }
+
+    /// The key that opens sealed secrets.
+    pub fn keyring(&self) -> &Keyring {
+        &self.core.keyring
+    }
+
+    /// The task this runs in; `None` while planning.
+    pub fn task(&self) -> Option<TaskId> {
+        self.running.as_ref().map(|(task, _, _)| *task)
+    }
+
+    /// Whether the step was begun before and cut short: what it finds may be its own half-done work.
+    pub fn retrying(&self) -> bool {
+        self.retrying
+    }
+
+    /// Proves that a path may be removed: the ledger's nearest entry at or above it belongs to the owner.
+    pub async fn owned(&self, path: &Utf8Path) -> Result<OwnedPath> {
+        let server = self.server.name();
+        for ancestor in path.ancestors() {
+            match self.inventory().owner(&Resource::path(server, ancestor)).await? {
+                Some(owner) if owner == self.owner => return Ok(OwnedPath::proven(path)),
+                Some(other) => {
+                    return Err(Error::new(ErrorKind::Refused, format!("{path} on {server} belongs to {other}, not to {}", self.owner)).context("server", server).context("file", path));
+                }
+                None => {}
+            }
+        }
+        Err(Error::new(ErrorKind::Refused, format!("nothing says that {path} on {server} is Aegir's, so it is not removed")).context("server", server).context("file", path))
+    }
+
+    /// Says how far the step is. May be lost.
+    pub fn progress(&self, done: u64, total: u64, note: impl Into<String>) {
+        if let Some((_, step, log)) = &self.running {
+            log.pass(EventKind::Progress { step: *step, done, total, note: note.into() });
+        }
+    }
+
+    /// Passes on a line that a command printed. The caller vouches that it holds no secret.
+    pub fn output(&self, line: impl Into<String>) {
+        if let Some((_, step, log)) = &self.running {
+            log.pass(EventKind::Output { step: *step, line: line.into() });
+        }
+    }
+
+    /// Warns, durably: the step succeeds, but a person should know.
+    pub async fn warn(&self, message: impl Into<String>) -> Result<()> {
+        if let Some((task, step, log)) = &self.running {
+            let kind = EventKind::Warning { step: *step, message: message.into() };
+            log.push(self.core.inventory.append(*task, &kind, &crate::inventory::Entry::default()).await?);
+        }
+        Ok(())
+    }
+
+    /// Holds a short lock, such as one around a web server's reload, over a piece of work.
+    pub async fn exclusively<T: Send>(&self, key: &str, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let Some((task, _, _)) = &self.running else { return work.await };
+        let lease = Lease {
+            key: key.to_owned(),
+            mode: LeaseMode::Exclusive,
+            worker: self.core.worker.clone(),
+            task: *task,
+            expires: Utc::now() + self.core.lease_time(),
+        };
+        let deadline = tokio::time::Instant::now() + SHORT_LOCK_WAIT;
+        while let Err(error) = self.core.acquire(&lease).await {
+            if error.kind() != ErrorKind::Locked || tokio::time::Instant::now() >= deadline {
+                return Err(error);
+            }
+            // Another process holds it; the inventory has no way to call us when it is free.
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let result = work.await;
+        self.core.inventory.release(*task, Some(key)).await?;
+        result
+    }
+}

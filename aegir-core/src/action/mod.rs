@@ -1,0 +1,96 @@
+//! Changes that can be taken back: look, journal what stood there, change.
+//!
+//! What stood there before is the receipt: it is durable before `apply` touches anything, so a step can be
+//! taken back whether it was done, half done, or not begun. Planning uses the same look for diffs, for leaving
+//! out steps with nothing to do, and for refusing stale plans.
+
+mod archive;
+mod context;
+mod copy;
+mod directory;
+mod erased;
+mod file;
+mod link;
+mod record;
+mod tree;
+
+pub use archive::PackArchive;
+pub use context::Context;
+pub use copy::CopyTree;
+pub use directory::MakeDir;
+pub use erased::{Actions, ErasedAction};
+pub use file::{RemoveFile, WriteFile};
+pub use link::Link;
+pub use record::{ForgetPlatform, ForgetSite, RecordPlatform, RecordServer, RecordSite};
+pub use tree::{PurgeTree, TrashTree};
+
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Result;
+use crate::entity::Resource;
+use crate::name::ServerName;
+use crate::plan::Diff;
+
+/// What a step does to the ownership ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Recorded as the owner's before the step starts; refused when somebody else owns one.
+    pub acquire: Vec<Resource>,
+    /// Must be the owner's before the step starts, unless it is also acquired (a partial copy, say); struck when it
+    /// succeeded. Striking a path strikes what the same owner has below it.
+    pub release: Vec<Resource>,
+}
+
+impl Claims {
+    /// Takes one.
+    pub fn acquire(resource: Resource) -> Self {
+        Self { acquire: vec![resource], release: Vec::new() }
+    }
+
+    /// Gives one up.
+    pub fn release(resource: Resource) -> Self {
+        Self { acquire: Vec::new(), release: vec![resource] }
+    }
+}
+
+/// A change that can be taken back.
+///
+/// * `observe` only reads. What it returns is journalled, sealed, before `apply`.
+/// * `apply` is idempotent: after a crash it runs again with the same `before`. It may fail half-way.
+/// * `undo` is idempotent and restores exactly `before`, also after an `apply` that failed half-way. It has
+///   no default: taking back nothing is a decision that a reader should see.
+pub trait Action: Serialize + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static {
+    /// The journal key, `file.write`; API from the day somebody has a journal.
+    const NAME: &'static str;
+    /// What stood there before.
+    type Before: Serialize + DeserializeOwned + Send + Sync;
+
+    /// One line for people: what it does to which thing.
+    fn summary(&self) -> String;
+
+    /// What it makes or gives up.
+    fn claims(&self, server: &ServerName) -> Claims {
+        let _ = server;
+        Claims::default()
+    }
+
+    /// Looks at what stands there.
+    fn observe(&self, cx: &Context) -> impl Future<Output = Result<Self::Before>> + Send;
+
+    /// What would change; [`crate::plan::Change::Same`] leaves the step out. Pure.
+    fn diff(&self, cx: &Context, before: &Self::Before) -> Result<Diff>;
+
+    /// Changes it.
+    fn apply(&self, cx: &Context, before: &Self::Before) -> impl Future<Output = Result<()>> + Send;
+
+    /// Puts back what stood there.
+    fn undo(&self, cx: &Context, before: &Self::Before) -> impl Future<Output = Result<()>> + Send;
+
+    /// What a person would do if `undo` cannot succeed.
+    fn by_hand(&self, server: &ServerName) -> String {
+        format!("on {server}: take back “{}”", self.summary())
+    }
+}

@@ -1,0 +1,230 @@
+//! The front door: build it, plan requests, submit plans, follow tasks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::engine::{self, Faults, Outcome, Recovered, RunningTask};
+use crate::entity::{EntityRef, Server as ServerEntity, Transport};
+use crate::inventory::{Inventory, Lease, TaskId, Worker};
+use crate::name::{ServerName, SiteUri};
+use crate::plan::Planned;
+use crate::secret::Keyring;
+use crate::server::{LocalServer, Server};
+use crate::service::{Check, Registry};
+use crate::settings::Settings;
+use crate::task::{self, Request};
+use crate::template::{Templates, overrides_below};
+use crate::{Error, Result};
+
+/// What everything inside shares. Not part of the public interface.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) inventory: Arc<dyn Inventory>,
+    pub(crate) registry: Registry,
+    pub(crate) templates: Templates,
+    pub(crate) keyring: Keyring,
+    pub(crate) settings: Settings,
+    pub(crate) worker: Worker,
+    pub(crate) faults: Faults,
+    connections: Mutex<BTreeMap<ServerName, Arc<dyn Server>>>,
+    permits: Semaphore,
+}
+
+impl Core {
+    pub(crate) fn lease_time(&self) -> chrono::Duration {
+        chrono::Duration::seconds(i64::from(self.settings.lease_seconds()))
+    }
+
+    /// Bounds how many steps work at once.
+    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        self.permits.acquire().await.ok()
+    }
+
+    /// A live handle on a server of the inventory; one connection per server, kept.
+    pub(crate) async fn connect(&self, name: &ServerName) -> Result<Arc<dyn Server>> {
+        if let Some(open) = self.open(name) {
+            return Ok(open);
+        }
+        let server = self.inventory.server(name).await?.ok_or_else(|| task::no_server(name))?;
+        self.connect_to(&server).await
+    }
+
+    /// A live handle on a server that may not be in the inventory yet.
+    pub(crate) async fn connect_to(&self, server: &ServerEntity) -> Result<Arc<dyn Server>> {
+        if let Some(open) = self.open(&server.name) {
+            return Ok(open);
+        }
+        let opened: Arc<dyn Server> = match server.transport {
+            Transport::Local => Arc::new(LocalServer::new(server.name.clone(), &server.root)),
+        };
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(server.name.clone(), opened.clone());
+        Ok(opened)
+    }
+
+    fn open(&self, name: &ServerName) -> Option<Arc<dyn Server>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Takes a lease.
+    pub(crate) async fn acquire(&self, lease: &Lease) -> Result<()> {
+        self.inventory.acquire(lease).await
+    }
+
+    /// An entity's revision; 0 when it does not exist.
+    pub(crate) async fn revision(&self, entity: &EntityRef) -> Result<u64> {
+        Ok(match entity {
+            EntityRef::Server(name) => self.inventory.server(name).await?.map_or(0, |s| s.revision),
+            EntityRef::Platform(name) => self.inventory.platform(name).await?.map_or(0, |p| p.revision),
+            EntityRef::Site(uri) => self.inventory.site(uri).await?.map_or(0, |s| s.revision),
+        })
+    }
+}
+
+/// Puts an [`Aegir`] together.
+#[derive(Debug)]
+pub struct Builder {
+    inventory: Arc<dyn Inventory>,
+    registry: Registry,
+    keyring: Keyring,
+    settings: Settings,
+    connections: BTreeMap<ServerName, Arc<dyn Server>>,
+    faults: Faults,
+}
+
+impl Builder {
+    /// With settings other than the defaults.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// With a handle for a server, instead of the one its transport would give: a fake, a transport of your own.
+    #[must_use]
+    pub fn server(mut self, server: Arc<dyn Server>) -> Self {
+        self.connections.insert(server.name().clone(), server);
+        self
+    }
+
+    /// With failures that a test orders.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// The front door.
+    pub fn build(self) -> Aegir {
+        let templates = Templates::new(self.registry.templates(), Some(overrides_below(&self.settings.root())));
+        let permits = Semaphore::new(self.settings.parallel());
+        Aegir {
+            core: Arc::new(Core {
+                inventory: self.inventory,
+                registry: self.registry,
+                templates,
+                keyring: self.keyring,
+                settings: self.settings,
+                worker: engine::this_process(),
+                faults: self.faults,
+                connections: Mutex::new(self.connections),
+                permits,
+            }),
+        }
+    }
+}
+
+/// The front door: all that a driver or an embedding program holds. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Aegir {
+    pub(crate) core: Arc<Core>,
+}
+
+impl Aegir {
+    /// Starts putting one together.
+    pub fn builder(inventory: Arc<dyn Inventory>, registry: Registry, keyring: Keyring) -> Builder {
+        Builder { inventory, registry, keyring, settings: Settings::default(), connections: BTreeMap::new(), faults: Faults::default() }
+    }
+
+    /// Works out what a request would change. Changes nothing.
+    pub async fn plan(&self, request: &Request) -> Result<Planned> {
+        task::plan(&self.core, request).await
+    }
+
+    /// Runs a plan, once: locks what it touches, refuses it if the world has changed since, starts it.
+    /// Ends what dead workers left first.
+    pub async fn submit(&self, planned: Planned) -> Result<RunningTask> {
+        engine::submit(&self.core, planned).await
+    }
+
+    /// Refuses a plan that no longer fits; changes nothing.
+    pub async fn check_plan(&self, planned: &Planned) -> Result<()> {
+        engine::check_basis(&self.core, planned).await
+    }
+
+    /// The saved form of a plan.
+    pub fn save_plan(&self, planned: &Planned) -> Result<String> {
+        planned.save(&self.core.keyring)
+    }
+
+    /// Reads a saved plan; refuses one that was edited or is not ours.
+    pub fn load_plan(&self, text: &str) -> Result<Planned> {
+        Planned::load(text, &self.core.keyring)
+    }
+
+    /// Ends every task whose worker is dead: done or rolled back.
+    pub async fn recover(&self) -> Result<Vec<Recovered>> {
+        engine::recover(&self.core).await
+    }
+
+    /// Tries to take back the rest of a stuck task.
+    pub async fn retry(&self, id: TaskId) -> Result<Outcome> {
+        engine::retry(&self.core, id).await
+    }
+
+    /// The named checks of a server; changes nothing.
+    pub async fn check(&self, name: &ServerName) -> Result<Vec<Check>> {
+        task::check_server(&self.core, name).await
+    }
+
+    /// A link that logs its first visitor in, once. It is a secret: show it to the person who asked, nowhere else.
+    pub async fn login_link(&self, uri: &SiteUri) -> Result<secrecy::SecretString> {
+        task::login_link(&self.core, uri).await
+    }
+
+    /// What Aegir knows, to read. Changes go through [`Aegir::plan`].
+    pub fn inventory(&self) -> &dyn Inventory {
+        &*self.core.inventory
+    }
+
+    /// What this build can do.
+    pub fn registry(&self) -> &Registry {
+        &self.core.registry
+    }
+
+    /// Its templates.
+    pub fn templates(&self) -> &Templates {
+        &self.core.templates
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &Settings {
+        &self.core.settings
+    }
+
+    /// Its key.
+    pub fn keyring(&self) -> &Keyring {
+        &self.core.keyring
+    }
+
+    /// Looks whether a server exists, by name or host name, with Aegir's `@` accepted.
+    pub async fn server_named(&self, text: &str) -> Result<ServerName> {
+        task::server_named(&self.core, text).await
+    }
+}
+
+/// The error when nothing has a name.
+pub(crate) fn unknown(what: &str, name: &str, list: &str) -> Error {
+    Error::not_found(format!("there is no {what} {name}")).hint(format!("`{list}` shows what there is"))
+}

@@ -1,0 +1,20 @@
+//! Runs plans: forward with a write-ahead journal, backward when a step fails, onward after a crash.
+
+mod fault;
+mod recover;
+mod run;
+mod settle;
+mod state;
+mod worker;
+
+#[cfg(feature = "testing")]
+pub use fault::{Die, Fails};
+pub use fault::Faults;
+pub use recover::Recovered;
+pub use run::{Cancel, Outcome, RunningTask};
+pub use state::{Replay, StepState};
+
+pub(crate) use recover::{recover, retry};
+pub(crate) use run::submit;
+pub(crate) use settle::{check_basis, settle};
+pub(crate) use worker::this_process;

@@ -1,0 +1,13 @@
+//! What Aegir manages, as plain data: servers, platforms, sites.
+//!
+//! Nothing here reads or changes anything; secrets appear only [`crate::secret::Sealed`].
+
+mod platform;
+mod reference;
+mod server;
+mod site;
+
+pub use platform::{Codebase, Extension, ExtensionKind, Platform, Profile};
+pub use reference::{EntityRef, Resource, ResourceKind};
+pub use server::{Server, ServiceBinding, Stage, Transport};
+pub use site::{Database, Site, SiteContext, SiteState, SiteSummary};

@@ -1,0 +1,97 @@
+//! How entities and the things they own are named in locks, ledger and events.
+
+use std::fmt;
+
+use crate::name::{PlatformName, ServerName, SiteUri};
+
+/// A reference to an entity: who a task is about, who owns a resource, what a lock is on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "name")]
+pub enum EntityRef {
+    /// A server.
+    Server(ServerName),
+    /// A platform.
+    Platform(PlatformName),
+    /// A site.
+    Site(SiteUri),
+}
+
+impl fmt::Display for EntityRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(name) => write!(f, "server {name}"),
+            Self::Platform(name) => write!(f, "platform {name}"),
+            Self::Site(uri) => write!(f, "site {uri}"),
+        }
+    }
+}
+
+impl From<&crate::entity::Server> for EntityRef {
+    fn from(server: &crate::entity::Server) -> Self {
+        Self::Server(server.name.clone())
+    }
+}
+
+impl From<&crate::entity::Platform> for EntityRef {
+    fn from(platform: &crate::entity::Platform) -> Self {
+        Self::Platform(platform.name.clone())
+    }
+}
+
+impl From<&crate::entity::Site> for EntityRef {
+    fn from(site: &crate::entity::Site) -> Self {
+        Self::Site(site.uri.clone())
+    }
+}
+
+/// What kind of thing the ledger records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceKind {
+    /// A file or directory, with all below it.
+    Path,
+    /// A database.
+    Database,
+    /// A database user at a host, written `user@host`; its grants belong to it.
+    DatabaseUser,
+    /// A host name that a web server answers for.
+    Vhost,
+    /// A certificate.
+    Certificate,
+}
+
+/// A thing on a server that Aegir made or took over.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Resource {
+    /// What it is.
+    pub kind: ResourceKind,
+    /// Where it is.
+    pub server: ServerName,
+    /// Its name there: a path, a database name, `user@host`, a host name.
+    pub name: String,
+}
+
+impl Resource {
+    /// A resource on a server.
+    pub fn new(kind: ResourceKind, server: &ServerName, name: impl Into<String>) -> Self {
+        Self { kind, server: server.clone(), name: name.into() }
+    }
+
+    /// A path on a server.
+    pub fn path(server: &ServerName, path: impl AsRef<str>) -> Self {
+        Self::new(ResourceKind::Path, server, path.as_ref())
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            ResourceKind::Path => "path",
+            ResourceKind::Database => "database",
+            ResourceKind::DatabaseUser => "database user",
+            ResourceKind::Vhost => "virtual host",
+            ResourceKind::Certificate => "certificate",
+        };
+        write!(f, "{kind} {} on {}", self.name, self.server)
+    }
+}

@@ -1,0 +1,145 @@
+//! What the engine says while it works: numbered, serialisable, followable from any point.
+//!
+//! Durable kinds are the task's history and carry a number; [`EventKind::Progress`] and [`EventKind::Output`] are not
+//! stored and may be lost. No event carries a secret.
+
+mod log;
+
+pub use log::EventLog;
+
+use chrono::{DateTime, Utc};
+
+use crate::ErrorReport;
+use crate::name::ServerName;
+
+/// One event of one task.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Event {
+    /// The number in its task, from 1 without gaps; events that are not durable repeat the last one.
+    pub seq: u64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// A step as the plan announces it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StepInfo {
+    /// The server it changes.
+    pub server: ServerName,
+    /// The action's name.
+    pub action: String,
+    /// One line for people.
+    pub summary: String,
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every step succeeded.
+    Done,
+    /// A step failed; everything before it was taken back.
+    RolledBack,
+    /// An undo failed; a person is needed.
+    Stuck,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The task begins; the whole plan up front, so that bars know their length.
+    TaskStarted {
+        /// The task in words.
+        title: String,
+        /// Its steps, in plan order; other events refer to them by index.
+        steps: Vec<StepInfo>,
+    },
+    /// A worker took over a task whose worker died.
+    TaskResumed,
+    /// A step begins; durable before the step touches anything.
+    StepStarted {
+        /// Its index.
+        step: usize,
+        /// How many resources the ledger newly records for it.
+        #[serde(default)]
+        acquired: Vec<crate::entity::Resource>,
+    },
+    /// A step says how far it is.
+    Progress {
+        /// Its index.
+        step: usize,
+        /// How much is done.
+        done: u64,
+        /// Of how much; 0 when unknown.
+        total: u64,
+        /// In words.
+        note: String,
+    },
+    /// A line a step's command printed.
+    Output {
+        /// Its index.
+        step: usize,
+        /// The line.
+        line: String,
+    },
+    /// A step warns: it succeeded, but a person should know.
+    Warning {
+        /// Its index.
+        step: usize,
+        /// What.
+        message: String,
+    },
+    /// A step succeeded; its receipt is stored with this.
+    StepSucceeded {
+        /// Its index.
+        step: usize,
+    },
+    /// A step failed and left nothing behind.
+    StepFailed {
+        /// Its index.
+        step: usize,
+        /// Why.
+        error: ErrorReport,
+    },
+    /// The undo of a step begins.
+    UndoStarted {
+        /// Its index.
+        step: usize,
+    },
+    /// A step is taken back.
+    UndoFinished {
+        /// Its index.
+        step: usize,
+    },
+    /// A step could not be taken back.
+    UndoFailed {
+        /// Its index.
+        step: usize,
+        /// Why.
+        error: ErrorReport,
+    },
+    /// Everything that can fail succeeded; from here on only forward.
+    Committed,
+    /// The task ended.
+    TaskFinished {
+        /// How.
+        verdict: Verdict,
+        /// What was changed or not, in words.
+        summary: String,
+    },
+    /// An event of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+impl EventKind {
+    /// Whether it is stored before anything else happens.
+    pub fn is_durable(&self) -> bool {
+        !matches!(self, Self::Progress { .. } | Self::Output { .. } | Self::Unknown)
+    }
+}

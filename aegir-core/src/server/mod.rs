@@ -1,0 +1,52 @@
+//! A live handle on one machine: this one, one over SSH, or a fake in memory.
+//!
+//! All transports pass one conformance kit. Paths come from validated names; commands are argument vectors.
+
+mod command;
+mod facts;
+mod file;
+mod local;
+mod observer;
+
+pub use command::{Command, Input, LineSink, Output};
+pub use facts::{Disk, Facts, Php};
+pub use file::{DirSpec, FileKind, FileSpec, FileStat, Id, OwnedPath, Permissions};
+pub use local::LocalServer;
+pub use observer::Observer;
+
+use async_trait::async_trait;
+use camino::Utf8Path;
+
+use crate::Result;
+use crate::name::ServerName;
+
+/// A live handle on one machine.
+///
+/// * Every method is bounded in time; one that cannot reach the machine fails with [`crate::ErrorKind::Unreachable`].
+/// * Nothing follows a symbolic link in the last component, except [`Server::read`].
+/// * A failed method leaves what was there before.
+#[async_trait]
+pub trait Server: std::fmt::Debug + Send + Sync {
+    /// Its name in Aegir.
+    fn name(&self) -> &ServerName;
+    /// What the machine is, gathered on it, in one round trip.
+    async fn facts(&self) -> Result<Facts>;
+    /// Runs a command; a status other than 0 is no error here.
+    async fn run(&self, command: &Command) -> Result<Output>;
+    /// What stands at a path; `None` when nothing does.
+    async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>>;
+    /// A file's content; `None` when nothing stands there.
+    async fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>>;
+    /// The names in a directory, sorted; `None` when there is no such directory. Names that are not UTF-8 are an error.
+    async fn list(&self, path: &Utf8Path) -> Result<Option<Vec<String>>>;
+    /// Writes a file at once: temporary name, mode and owner, fsync, rename.
+    async fn write(&self, file: &FileSpec) -> Result<()>;
+    /// Makes a directory or changes its mode and owner; its parent must exist.
+    async fn make_dir(&self, dir: &DirSpec) -> Result<()>;
+    /// Makes or replaces a symbolic link, at once.
+    async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()>;
+    /// Moves a file or directory within one file system; refuses to replace.
+    async fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()>;
+    /// Removes a file, link or whole directory. Only the ledger gives out an [`OwnedPath`].
+    async fn remove(&self, path: &OwnedPath) -> Result<()>;
+}

@@ -1,0 +1,15 @@
+//! Services, the service types that fill them, and everything this build can provision.
+
+mod bindings;
+mod check;
+mod context;
+mod operation;
+mod plugin;
+mod registry;
+
+pub use bindings::Bindings;
+pub use check::{Check, Finding};
+pub use context::PlanContext;
+pub use operation::{Account, Operation};
+pub use plugin::{Capabilities, Plugin, Service, ServiceType};
+pub use registry::{Registry, TypeInfo};

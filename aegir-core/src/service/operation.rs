@@ -1,0 +1,101 @@
+//! What services and applications are asked to plan.
+
+use camino::Utf8Path;
+
+use crate::entity::{Platform, Server, SiteContext};
+use crate::name::SiteUri;
+use crate::secret::Sealed;
+
+/// The first account of a new site.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub email: String,
+    /// Its password; nobody learns it, people come in by a login link.
+    pub password: Sealed,
+}
+
+/// What to plan. A type that has nothing to do for one answers with an empty plan.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Operation<'a> {
+    /// Prepare a bare machine, as root: packages, accounts, include link, sudo rule, database administrator.
+    PrepareMachine {
+        /// The server as it will be enrolled; it has no facts yet.
+        server: &'a Server,
+    },
+    /// Bring a server's own configuration up to date.
+    VerifyServer {
+        /// The server, with facts just gathered.
+        server: &'a Server,
+    },
+    /// Bring a platform up to date on its server.
+    VerifyPlatform {
+        /// The platform.
+        platform: &'a Platform,
+        /// Its server.
+        server: &'a Server,
+    },
+    /// Remove what a platform has on its server, except the code.
+    DeletePlatform {
+        /// The platform.
+        platform: &'a Platform,
+        /// Its server.
+        server: &'a Server,
+    },
+    /// Database services: choose a new database for a site, plan its creation, and leave a
+    /// [`crate::entity::Database`] in the bindings.
+    ProvideDatabase {
+        /// The site that gets it.
+        uri: &'a SiteUri,
+        /// The web server that will connect.
+        web: &'a Server,
+        /// The server that will hold it.
+        db: &'a Server,
+    },
+    /// Install a site into its empty database (applications), make it answer (web services).
+    InstallSite {
+        /// The site.
+        site: &'a SiteContext,
+        /// Its first account.
+        account: &'a Account,
+    },
+    /// Bring a site up to date: its files, settings, database rights, virtual host.
+    VerifySite {
+        /// The site; a disabled one gets a virtual host that says so.
+        site: &'a SiteContext,
+    },
+    /// Database services: dump a site's database to a file on its web server.
+    DumpSite {
+        /// The site.
+        site: &'a SiteContext,
+        /// The file to write, mode 0600.
+        into: &'a Utf8Path,
+    },
+    /// Remove a site. Everything but clean-up must be able to come back. A `dump` holds the database.
+    DeleteSite {
+        /// The site.
+        site: &'a SiteContext,
+        /// The dump that was made before, from which an undo loads.
+        dump: &'a Utf8Path,
+    },
+}
+
+impl Operation<'_> {
+    /// Its name, for errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PrepareMachine { .. } => "prepare machine",
+            Self::VerifyServer { .. } => "verify server",
+            Self::VerifyPlatform { .. } => "verify platform",
+            Self::DeletePlatform { .. } => "delete platform",
+            Self::ProvideDatabase { .. } => "provide database",
+            Self::InstallSite { .. } => "install site",
+            Self::VerifySite { .. } => "verify site",
+            Self::DumpSite { .. } => "dump site",
+            Self::DeleteSite { .. } => "delete site",
+        }
+    }
+}

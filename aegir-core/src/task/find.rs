@@ -1,0 +1,50 @@
+//! Looks entities up, with errors that say where to look.
+
+use std::sync::Arc;
+
+use crate::aegir::{Core, unknown};
+use crate::entity::{Platform, Server, Site, SiteContext};
+use crate::inventory::Inventory;
+use crate::name::{PlatformName, ServerName, SiteUri};
+use crate::{Error, Result};
+
+pub(crate) fn no_server(name: &ServerName) -> Error {
+    unknown("server", name.as_str(), "aegir server list")
+}
+
+pub(super) async fn server(inventory: &dyn Inventory, name: &ServerName) -> Result<Server> {
+    inventory.server(name).await?.ok_or_else(|| no_server(name))
+}
+
+pub(super) async fn platform(inventory: &dyn Inventory, name: &PlatformName) -> Result<Platform> {
+    inventory.platform(name).await?.ok_or_else(|| unknown("platform", name.as_str(), "aegir platform list"))
+}
+
+pub(super) async fn site(inventory: &dyn Inventory, uri: &SiteUri) -> Result<Site> {
+    match inventory.site(uri).await? {
+        Some(site) => Ok(site),
+        None => Err(match inventory.site_at(uri).await? {
+            Some(owner) => unknown("site", uri.as_str(), "aegir site list").hint(format!("{uri} is an alias of {owner}")),
+            None => unknown("site", uri.as_str(), "aegir site list"),
+        }),
+    }
+}
+
+/// A site with what it stands on.
+pub(super) async fn site_context(inventory: &dyn Inventory, site: Site) -> Result<SiteContext> {
+    let platform = platform(inventory, &site.platform).await?;
+    let web = server(inventory, &platform.server).await?;
+    let db = server(inventory, &site.database.server).await?;
+    Ok(SiteContext { site, platform, web, db })
+}
+
+/// A server by its name in Aegir or its host name; Aegir 3's `@server_NAME` is accepted.
+pub(crate) async fn server_named(core: &Arc<Core>, text: &str) -> Result<ServerName> {
+    let name = ServerName::parse(text)?;
+    if core.inventory.server(&name).await?.is_some() {
+        return Ok(name);
+    }
+    let bare = name.as_str().strip_prefix("server_").unwrap_or(name.as_str());
+    let servers = core.inventory.servers().await?;
+    servers.into_iter().find(|s| s.hostname == bare || s.name.as_str() == bare).map(|s| s.name).ok_or_else(|| no_server(&name))
+}

@@ -1,0 +1,62 @@
+//! What an operator can ask for, one file each: the order in which services and applications plan.
+
+mod check;
+mod find;
+mod login;
+mod platform_add;
+mod platform_delete;
+mod platform_verify;
+mod request;
+mod server_enrol;
+mod server_verify;
+mod site_change;
+mod site_delete;
+mod site_install;
+mod site_verify;
+
+pub use request::{AddPlatform, ChangeSite, EnrolServer, InstallSite, Request};
+
+pub(crate) use check::check_server;
+pub(crate) use find::{no_server, server_named};
+pub(crate) use login::login_link;
+
+use std::sync::Arc;
+
+use crate::Result;
+use crate::aegir::Core;
+use crate::engine::settle;
+use crate::entity::EntityRef;
+use crate::inventory::LeaseMode;
+use crate::plan::{Plan, Planned};
+use crate::service::PlanContext;
+
+/// A plan before it is held against the world.
+pub(crate) struct Draft {
+    kind: &'static str,
+    title: String,
+    subject: EntityRef,
+    plan: Plan,
+    /// Read and locked shared; the subject is locked exclusively.
+    reads: Vec<EntityRef>,
+}
+
+pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned> {
+    let cx = PlanContext::new(core);
+    let draft = match request {
+        Request::EnrolServer(new) => server_enrol::plan(new, &cx).await,
+        Request::VerifyServer { server } => server_verify::plan(server, &cx).await,
+        Request::AddPlatform(new) => platform_add::plan(new, &cx).await,
+        Request::VerifyPlatform { platform } => platform_verify::plan(platform, &cx).await,
+        Request::DeletePlatform { platform } => platform_delete::plan(platform, &cx).await,
+        Request::InstallSite(new) => site_install::plan(new, &cx).await,
+        Request::VerifySite { site } => site_verify::plan(site, &cx).await,
+        Request::ChangeSite(change) => site_change::plan(change, &cx).await,
+        Request::DeleteSite { site } => site_delete::plan(site, &cx).await,
+    }?;
+    let mut planned = Planned::new(draft.kind, draft.subject.clone(), draft.title);
+    planned.touches = std::iter::once((draft.subject.clone(), LeaseMode::Exclusive)).chain(draft.reads.iter().filter(|e| **e != draft.subject).map(|e| (e.clone(), LeaseMode::Shared))).collect();
+    planned.touches.dedup_by(|a, b| a.0 == b.0);
+    planned.warnings = cx.take_warnings();
+    let entities: Vec<EntityRef> = planned.touches.iter().map(|(e, _)| e.clone()).collect();
+    settle(core, planned, draft.plan, &entities).await
+}

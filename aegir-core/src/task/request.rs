@@ -1,0 +1,131 @@
+//! Requests as data: the same from the command line, over HTTP, and from Rust.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+
+use crate::entity::{ServiceBinding, SiteState, Stage, Transport};
+use crate::name::{MachineName, PlatformName, ServerName, SiteUri};
+
+/// Something to plan.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", tag = "task")]
+#[non_exhaustive]
+pub enum Request {
+    /// Take a server under management and verify it.
+    EnrolServer(EnrolServer),
+    /// Gather facts, check, bring the server's configuration up to date.
+    VerifyServer {
+        /// Which.
+        server: ServerName,
+    },
+    /// Take over a codebase that stands at a path, or copy one there; verify it.
+    AddPlatform(AddPlatform),
+    /// Look at the codebase again; bring its configuration up to date.
+    VerifyPlatform {
+        /// Which.
+        platform: PlatformName,
+    },
+    /// Forget a platform without sites; remove its code if Aegir made it.
+    DeletePlatform {
+        /// Which.
+        platform: PlatformName,
+    },
+    /// Make a site.
+    InstallSite(InstallSite),
+    /// Bring a site up to date.
+    VerifySite {
+        /// Which.
+        site: SiteUri,
+    },
+    /// Change a site's addresses or state.
+    ChangeSite(ChangeSite),
+    /// Archive a site, then remove it.
+    DeleteSite {
+        /// Which.
+        site: SiteUri,
+    },
+}
+
+/// A server to take under management.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EnrolServer {
+    /// Its name in Aegir.
+    pub name: ServerName,
+    /// Its fully qualified host name.
+    pub hostname: String,
+    /// How it is reached.
+    pub transport: Transport,
+    /// What it is for.
+    #[serde(default)]
+    pub stage: Stage,
+    /// What fills its services.
+    #[serde(default)]
+    pub services: BTreeMap<String, ServiceBinding>,
+}
+
+/// A platform to add.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AddPlatform {
+    /// Its name.
+    pub name: PlatformName,
+    /// The project root.
+    pub path: Utf8PathBuf,
+    /// The web server it is placed on.
+    pub server: ServerName,
+    /// A directory to copy the code from; the path must not exist then.
+    #[serde(default)]
+    pub from: Option<Utf8PathBuf>,
+    /// PHP version for its sites.
+    #[serde(default)]
+    pub php: Option<String>,
+}
+
+/// A site to install.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct InstallSite {
+    /// Its address.
+    pub uri: SiteUri,
+    /// Its platform.
+    pub platform: PlatformName,
+    /// The installation profile; the platform's first when unset.
+    #[serde(default)]
+    pub profile: Option<MachineName>,
+    /// The server for its database; the web server, else the master, when unset.
+    #[serde(default)]
+    pub db_server: Option<ServerName>,
+    /// Who owns it.
+    #[serde(default)]
+    pub client: Option<MachineName>,
+    /// The first account's address; `admin@URI` when unset.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Its language; `en` when unset.
+    #[serde(default)]
+    pub language: Option<MachineName>,
+    /// Its title; the URI when unset.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Further addresses.
+    #[serde(default)]
+    pub aliases: Vec<SiteUri>,
+    /// The one address that the others redirect to.
+    #[serde(default)]
+    pub redirect_to: Option<SiteUri>,
+}
+
+/// What to change on a site; what is `None` stays.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ChangeSite {
+    /// Which.
+    pub uri: SiteUri,
+    /// Whether it answers.
+    #[serde(default)]
+    pub state: Option<SiteState>,
+    /// Further addresses, all of them.
+    #[serde(default)]
+    pub aliases: Option<Vec<SiteUri>>,
+    /// The one address that the others redirect to; `Some(None)` ends redirection.
+    #[serde(default)]
+    pub redirect_to: Option<Option<SiteUri>>,
+}

@@ -1,0 +1,129 @@
+//! Makes a site: a database, the application's installation in it, a virtual host that answers.
+
+use chrono::Utc;
+
+use super::{Draft, InstallSite, find};
+use crate::action::RecordSite;
+use crate::entity::{Database, EntityRef, Platform, Server, Site, SiteContext, SiteState};
+use crate::inventory::Inventory;
+use crate::name::{MachineName, ServerName, SiteUri};
+use crate::secret::{random_password, random_salt};
+use crate::service::{Account, Operation, PlanContext};
+use crate::{Error, ErrorKind, Result};
+
+pub(super) async fn plan(new: &InstallSite, cx: &PlanContext<'_>) -> Result<Draft> {
+    let platform = find::platform(cx.inventory(), &new.platform).await?;
+    if platform.locked {
+        return Err(Error::refused(format!("platform {} is locked: it takes no new sites", platform.name)).context("platform", &platform.name).hint(format!("unlock it with `aegir platform unlock {}`", platform.name)));
+    }
+    addresses(&new.uri, &new.aliases, new.redirect_to.as_ref(), cx.inventory()).await?;
+    let profile = profile(new, &platform)?;
+    let web = find::server(cx.inventory(), &platform.server).await?;
+    let db = database_server(new.db_server.as_ref(), &web, cx).await?;
+    web.facts()?.php_for(&platform.codebase, platform.php.as_deref()).map_err(|e| e.context("server", &web.name).context("platform", &platform.name))?;
+    let (title, email) = (title(new)?, email(new)?);
+
+    let provide = Operation::ProvideDatabase { uri: &new.uri, web: &web, db: &db };
+    let plan = cx.service_type(&db, "db")?.plan(&provide, cx).await?;
+    let database = cx.bindings().take::<Database>().ok_or_else(|| Error::internal(format!("the db service of {} provided no database", db.name)))?;
+    let site = Site {
+        uri: new.uri.clone(),
+        platform: platform.name.clone(),
+        aliases: new.aliases.clone(),
+        redirect_to: new.redirect_to.clone(),
+        profile,
+        language: new.language.clone().map_or_else(|| MachineName::parse("en"), Ok)?,
+        title,
+        email: email.clone(),
+        client: new.client.clone(),
+        state: SiteState::Enabled,
+        database,
+        hash_salt: cx.keyring().seal(&random_salt()?)?,
+        installed: Utc::now(),
+        revision: 0,
+    };
+    let account = Account { name: "admin".to_owned(), email, password: cx.keyring().seal(&random_password()?)? };
+    let site = SiteContext { site, platform, web, db };
+    let install = Operation::InstallSite { site: &site, account: &account };
+    let owner = EntityRef::from(&site.site);
+    let plan = plan
+        .and_then(cx.registry().application_named(&site.platform.codebase.application)?.plan(&install, cx).await?)
+        .and_then(cx.service_type(&site.web, "web")?.plan(&install, cx).await?)
+        .then(&site.web.name, &owner, &RecordSite { site: site.site.clone() })?;
+    let reads = vec![EntityRef::from(&site.platform), EntityRef::from(&site.web), EntityRef::from(&site.db)];
+    Ok(Draft { kind: "site.install", title: format!("install site {} on {}", new.uri, new.platform), subject: owner, plan, reads })
+}
+
+/// Refuses addresses that another site has, that repeat, or a redirection to none of them.
+pub(super) async fn addresses(uri: &SiteUri, aliases: &[SiteUri], redirect_to: Option<&SiteUri>, inventory: &dyn Inventory) -> Result<()> {
+    let all: Vec<&SiteUri> = std::iter::once(uri).chain(aliases).collect();
+    for (index, address) in all.iter().enumerate() {
+        if all[..index].contains(address) {
+            return Err(Error::invalid(format!("the address {address} is given twice")));
+        }
+        if let Some(holder) = inventory.site_at(address).await? {
+            let message = if holder == **address { format!("there is a site {address} already") } else { format!("{address} is taken: it is an alias of the site {holder}") };
+            if holder != *uri || inventory.site(uri).await?.is_none() {
+                return Err(Error::conflict(message).context("site", &holder).hint(format!("look at it with `aegir site show {holder}`")));
+            }
+        }
+    }
+    match redirect_to {
+        Some(target) if !all.contains(&target) => Err(Error::invalid(format!("the site cannot redirect to {target}, which is neither its URI nor an alias")).hint(format!("add it with `--alias {target}`"))),
+        _ => Ok(()),
+    }
+}
+
+fn profile(new: &InstallSite, platform: &Platform) -> Result<MachineName> {
+    match &new.profile {
+        Some(name) => platform.profile(name).map(|p| p.name.clone()),
+        None => {
+            let visible = || platform.codebase.profiles.iter().filter(|p| !p.hidden);
+            let chosen = visible().find(|p| p.name.as_str() == "standard").or_else(|| visible().next());
+            chosen.map(|p| p.name.clone()).ok_or_else(|| Error::refused(format!("platform {} has no installation profile", platform.name)).context("platform", &platform.name))
+        }
+    }
+}
+
+/// The server asked for; else the web server if it has a database; else the master; else the only one that has.
+async fn database_server(wanted: Option<&ServerName>, web: &Server, cx: &PlanContext<'_>) -> Result<Server> {
+    if let Some(name) = wanted {
+        let server = find::server(cx.inventory(), name).await?;
+        server.service("db")?;
+        return Ok(server);
+    }
+    if web.services.contains_key("db") {
+        return Ok(web.clone());
+    }
+    let mut with_db: Vec<Server> = cx.inventory().servers().await?.into_iter().filter(|s| s.services.contains_key("db")).collect();
+    if let Some(index) = with_db.iter().position(|s| s.name.as_str() == ServerName::MASTER) {
+        return Ok(with_db.swap_remove(index));
+    }
+    match with_db.len() {
+        1 => Ok(with_db.swap_remove(0)),
+        0 => Err(Error::refused("no server offers a database").hint("add one: `aegir server edit server_master --db mysql`")),
+        _ => {
+            let names: Vec<&str> = with_db.iter().map(|s| s.name.as_str()).collect();
+            Err(Error::new(ErrorKind::Invalid, format!("several servers offer a database: {}", names.join(", "))).hint("choose one with `--db-server`"))
+        }
+    }
+}
+
+fn title(new: &InstallSite) -> Result<String> {
+    let title = new.title.clone().unwrap_or_else(|| new.uri.unicode());
+    if title.trim().is_empty() || title.chars().count() > 120 || title.chars().any(char::is_control) {
+        return Err(Error::invalid(format!("the title {} must be 1 to 120 characters without control characters", crate::name::shown(&title))));
+    }
+    Ok(title)
+}
+
+fn email(new: &InstallSite) -> Result<String> {
+    let host = new.uri.host();
+    // Applications refuse addresses at names without a dot.
+    let email = new.email.clone().unwrap_or_else(|| if host.contains('.') { format!("admin@{host}") } else { "admin@example.com".to_owned() });
+    let valid = email.len() <= 254
+        && email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.'))
+        && email.chars().all(|c| c.is_ascii_alphanumeric() || "@._+-".contains(c))
+        && email.matches('@').count() == 1;
+    if valid { Ok(email) } else { Err(Error::invalid(format!("{} is no e-mail address", crate::name::shown(&email)))) }
+}

@@ -1,0 +1,224 @@
+//! Where templates come from, and how they are rendered.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use handlebars::{Handlebars, HelperResult, Output, RenderError, RenderErrorReason};
+
+use super::content::{CLOSE, Content, Grammar, OPEN};
+use super::quote;
+use crate::secret::Sealed;
+use crate::{Error, ErrorKind, Result};
+
+/// Written over an ejected copy, so that a later build can tell that its original has changed.
+const EJECT_MARK: &str = "aegir-template-of ";
+
+/// Where a template comes from.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "from", content = "path")]
+pub enum Origin {
+    /// The build.
+    BuiltIn,
+    /// The operator's directory.
+    Override(Utf8PathBuf),
+}
+
+/// A template and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct TemplateInfo {
+    /// Its name, `apache/vhost.conf`.
+    pub name: String,
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// The override was ejected from another version of the built-in one.
+    pub outdated: bool,
+}
+
+/// All templates of this build, and the operator's directory.
+#[derive(Debug)]
+pub struct Templates {
+    builtin: BTreeMap<&'static str, &'static str>,
+    overrides: Option<Utf8PathBuf>,
+}
+
+impl Templates {
+    pub(crate) fn new(builtin: BTreeMap<&'static str, &'static str>, overrides: Option<Utf8PathBuf>) -> Self {
+        Self { builtin, overrides }
+    }
+
+    fn builtin(&self, name: &str) -> Result<&'static str> {
+        self.builtin.get(name).copied().ok_or_else(|| {
+            let known: Vec<&str> = self.builtin.keys().copied().collect();
+            Error::not_found(format!("there is no template {}; there are: {}", crate::name::shown(name), known.join(", "))).hint("`aegir template list` shows them")
+        })
+    }
+
+    fn override_path(&self, name: &str) -> Option<Utf8PathBuf> {
+        self.overrides.as_ref().map(|dir| dir.join(format!("{name}.hbs")))
+    }
+
+    /// A template's text and where it comes from.
+    pub fn source(&self, name: &str) -> Result<(String, Origin)> {
+        let builtin = self.builtin(name)?;
+        let Some(path) = self.override_path(name) else { return Ok((builtin.to_owned(), Origin::BuiltIn)) };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok((text, Origin::Override(path))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok((builtin.to_owned(), Origin::BuiltIn)),
+            Err(e) => Err(Error::failed(format!("reading the template override {path}")).context("file", path).because(e)),
+        }
+    }
+
+    /// All templates, by name.
+    pub fn list(&self) -> Result<Vec<TemplateInfo>> {
+        self.builtin
+            .iter()
+            .map(|(name, builtin)| {
+                let (text, origin) = self.source(name)?;
+                let outdated = text.lines().next().and_then(|line| line.split_once(EJECT_MARK)).is_some_and(|(_, mark)| !mark.starts_with(&digest(builtin)));
+                Ok(TemplateInfo { name: (*name).to_owned(), origin, outdated })
+            })
+            .collect()
+    }
+
+    /// What to write to start an override: the path, and the built-in text under a line that says which it was.
+    pub fn eject(&self, name: &str) -> Result<(Utf8PathBuf, String)> {
+        let builtin = self.builtin(name)?;
+        let path = self.override_path(name).ok_or_else(|| Error::new(ErrorKind::Unsupported, "this Aegir has no directory for template overrides"))?;
+        if path.exists() {
+            return Err(Error::conflict(format!("there is an override already: {path}")).context("file", &path).hint(format!("see `aegir template diff {name}`, or remove the file first")));
+        }
+        Ok((path, format!("{{{{!-- {EJECT_MARK}{} --}}}}\n{builtin}", digest(builtin))))
+    }
+
+    /// How the operator's template differs from the built-in one; empty when there is no override.
+    pub fn diff(&self, name: &str) -> Result<String> {
+        let (text, _) = self.source(name)?;
+        let body = if text.lines().next().is_some_and(|l| l.contains(EJECT_MARK)) { text.split_once('\n').map_or("", |(_, rest)| rest).to_owned() } else { text };
+        Ok(crate::plan::Diff::text(name, Some(self.builtin(name)?), Some(&body)).detail)
+    }
+
+    /// Renders a template. `secrets` are available to the `secret_*` helpers by name.
+    pub fn render(&self, name: &str, data: &impl serde::Serialize, secrets: &[(&str, &Sealed)]) -> Result<Content> {
+        let (text, origin) = self.source(name)?;
+        let body = if text.lines().next().is_some_and(|l| l.contains(EJECT_MARK)) { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+        let secrets: BTreeMap<String, Sealed> = secrets.iter().map(|(n, s)| ((*n).to_owned(), (*s).clone())).collect();
+        let engine = engine(&secrets);
+        let rendered = engine.render_template(body, data).map_err(|e| {
+            let shown = match &origin {
+                Origin::BuiltIn => name.to_owned(),
+                Origin::Override(path) => path.to_string(),
+            };
+            let made = Error::refused(format!("rendering the template {shown}")).context("template", name).because(e.to_string());
+            match &origin {
+                Origin::BuiltIn => made,
+                Origin::Override(path) => made.context("file", path).hint(format!("compare with the built-in one: `aegir template diff {name}`")),
+            }
+        })?;
+        if rendered.contains(UNSAFE) {
+            let what = rendered.split(UNSAFE).nth(1).unwrap_or_default();
+            return Err(Error::refused(format!("rendering the template {name}: the value {} stands bare", crate::name::shown(what))).context("template", name).hint("quote it for the file's grammar: {{apache x}}, {{nginx x}}, {{php x}}"));
+        }
+        Ok(Content::with_secrets(rendered, secrets))
+    }
+}
+
+/// Wraps a value that must not stand bare; never part of a rendered file.
+const UNSAFE: char = '\u{E002}';
+
+fn digest(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+}
+
+fn engine(secrets: &BTreeMap<String, Sealed>) -> Handlebars<'static> {
+    let mut engine = Handlebars::new();
+    engine.set_strict_mode(true);
+    engine.register_escape_fn(|value| {
+        let bare = value.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:@".contains(c));
+        if bare { value.to_owned() } else { format!("{UNSAFE}{value}{UNSAFE}") }
+    });
+    quoting(&mut engine, "apache", |v| quote::apache(text(v)?));
+    quoting(&mut engine, "nginx", |v| quote::nginx(text(v)?));
+    quoting(&mut engine, "ini", |v| quote::ini(text(v)?));
+    quoting(&mut engine, "php", quote::php);
+    // A host name inside a regular expression, for `RewriteCond` and trusted host patterns.
+    quoting(&mut engine, "regex", |v| {
+        let value = text(v)?;
+        if value.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c)) { Ok(value.replace('.', "\\.")) } else { Err(Error::invalid("only host names and paths can stand in a regular expression")) }
+    });
+    for grammar in Grammar::ALL {
+        let names: Vec<String> = secrets.keys().cloned().collect();
+        let helper = move |h: &handlebars::Helper<'_>, _: &Handlebars<'_>, _: &handlebars::Context, _: &mut handlebars::RenderContext<'_, '_>, out: &mut dyn Output| -> HelperResult {
+            let name = h.param(0).and_then(|p| p.value().as_str()).unwrap_or_default();
+            if !names.iter().any(|n| n == name) {
+                return Err(failed(format!("there is no secret “{name}” here; there are: {}", names.join(", "))));
+            }
+            out.write(&format!("{OPEN}{name}|{}{CLOSE}", grammar.name()))?;
+            Ok(())
+        };
+        engine.register_helper(&format!("secret_{}", grammar.name()), Box::new(helper));
+    }
+    engine
+}
+
+fn text(value: &serde_json::Value) -> Result<&str> {
+    value.as_str().ok_or_else(|| Error::invalid("only text can stand here"))
+}
+
+fn failed(message: String) -> RenderError {
+    RenderErrorReason::Other(message).into()
+}
+
+fn quoting(engine: &mut Handlebars<'static>, name: &'static str, quote: fn(&serde_json::Value) -> Result<String>) {
+    let helper = move |h: &handlebars::Helper<'_>, _: &Handlebars<'_>, _: &handlebars::Context, _: &mut handlebars::RenderContext<'_, '_>, out: &mut dyn Output| -> HelperResult {
+        let param = h.param(0).ok_or_else(|| failed(format!("{{{{{name}}}}} needs a value")))?;
+        if param.is_value_missing() {
+            return Err(failed(format!("{{{{{name} {}}}}}: there is no such variable", param.relative_path().map_or("?", String::as_str))));
+        }
+        let value = match param.value() {
+            serde_json::Value::Number(number) if name != "php" => serde_json::Value::String(number.to_string()),
+            other => other.clone(),
+        };
+        out.write(&quote(&value).map_err(|e| failed(e.to_string()))?)?;
+        Ok(())
+    };
+    engine.register_helper(name, Box::new(helper));
+}
+
+/// Where an operator's overrides lie below Aegir's root.
+pub(crate) fn overrides_below(root: &Utf8Path) -> Utf8PathBuf {
+    root.join("templates")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn templates(text: &'static str) -> Templates {
+        Templates::new(BTreeMap::from([("t", text)]), None)
+    }
+
+    #[test]
+    fn values_are_quoted_and_bare_ones_must_be_harmless() {
+        let data = serde_json::json!({ "x": "a b", "host": "example.org" });
+        assert_eq!(templates("{{host}} {{apache x}} {{php x}} {{regex host}}").render("t", &data, &[]).unwrap().shown(), "example.org \"a b\" 'a b' example\\.org");
+        assert!(templates("{{x}}").render("t", &data, &[]).is_err(), "a blank may not stand bare");
+        assert!(templates("{{y}}").render("t", &data, &[]).is_err(), "a missing variable is an error");
+        assert!(templates("{{apache y}}").render("t", &data, &[]).is_err());
+        assert!(templates("{{secret_php \"pw\"}}").render("t", &data, &[]).is_err());
+    }
+
+    #[test]
+    fn an_override_wins_and_says_when_it_is_outdated() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let before = Templates::new(BTreeMap::from([("t", "old")]), Some(path.clone()));
+        let (file, text) = before.eject("t").unwrap();
+        std::fs::write(file, text).unwrap();
+        assert!(!before.list().unwrap()[0].outdated);
+        assert_eq!(before.diff("t").unwrap(), "");
+        let after = Templates::new(BTreeMap::from([("t", "new")]), Some(path));
+        assert!(after.list().unwrap()[0].outdated);
+        assert_eq!(after.render("t", &serde_json::json!({}), &[]).unwrap().shown(), "old");
+    }
+}

@@ -1,0 +1,177 @@
+//! A machine in memory that remembers everything it was told.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::name::ServerName;
+use crate::server::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server};
+use crate::{Error, Result};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Node {
+    kind: FileKind,
+    mode: u32,
+    group: String,
+    content: Vec<u8>,
+}
+
+type Answer = Box<dyn Fn(&Command) -> Option<Output> + Send + Sync>;
+
+/// A machine in memory. Stricter than a real one: parents must exist, and a command nobody expects fails.
+pub struct FakeServer {
+    name: ServerName,
+    facts: Facts,
+    nodes: Mutex<BTreeMap<Utf8PathBuf, Node>>,
+    commands: Mutex<Vec<String>>,
+    answers: Vec<Answer>,
+}
+
+impl std::fmt::Debug for FakeServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FakeServer({})", self.name)
+    }
+}
+
+impl FakeServer {
+    /// A machine with these directories; parents are made too.
+    pub fn new(name: ServerName, facts: Facts, directories: &[&str]) -> Self {
+        let fake = Self { name, facts, nodes: Mutex::default(), commands: Mutex::default(), answers: Vec::new() };
+        for dir in directories {
+            for path in Utf8Path::new(dir).ancestors().collect::<Vec<_>>().into_iter().rev() {
+                fake.lock().entry(path.to_owned()).or_insert(Node { kind: FileKind::Dir, mode: 0o755, group: "aegir".into(), content: Vec::new() });
+            }
+        }
+        fake
+    }
+
+    /// Answers commands for which `answer` returns something; the first that does wins.
+    #[must_use]
+    pub fn answering(mut self, answer: impl Fn(&Command) -> Option<Output> + Send + Sync + 'static) -> Self {
+        self.answers.push(Box::new(answer));
+        self
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, Node>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a file there.
+    pub fn put(&self, path: &str, content: &str) {
+        self.lock().insert(path.into(), Node { kind: FileKind::File, mode: 0o644, group: "aegir".into(), content: content.into() });
+    }
+
+    /// The whole file system as lines, to compare worlds.
+    pub fn world(&self) -> Vec<String> {
+        self.lock().iter().map(|(path, node)| format!("{path} {:?} {:04o} {} {}", node.kind, node.mode, node.group, String::from_utf8_lossy(&node.content))).collect()
+    }
+
+    /// The commands it was given, in words, oldest first.
+    pub fn commands(&self) -> Vec<String> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn problem(&self, doing: &str, path: &Utf8Path, why: &str) -> Error {
+        Error::failed(format!("{doing} {path} on {}: {why}", self.name)).context("server", &self.name).context("file", path)
+    }
+
+    fn require_parent(&self, nodes: &BTreeMap<Utf8PathBuf, Node>, doing: &str, path: &Utf8Path) -> Result<()> {
+        match path.parent().and_then(|p| nodes.get(p)) {
+            Some(Node { kind: FileKind::Dir, .. }) => Ok(()),
+            _ => Err(self.problem(doing, path, "its directory does not exist")),
+        }
+    }
+}
+
+fn group(permissions: &Permissions) -> String {
+    match &permissions.group {
+        Some(Id::Name(name)) => name.clone(),
+        Some(Id::Number(33)) => "www-data".into(),
+        _ => "aegir".into(),
+    }
+}
+
+#[async_trait]
+impl Server for FakeServer {
+    fn name(&self) -> &ServerName {
+        &self.name
+    }
+
+    async fn facts(&self) -> Result<Facts> {
+        Ok(self.facts.clone())
+    }
+
+    async fn run(&self, command: &Command) -> Result<Output> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command.to_string());
+        self.answers.iter().find_map(|answer| answer(command)).ok_or_else(|| Error::failed(format!("nobody expected the command {command}")))
+    }
+
+    async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
+        Ok(self.lock().get(path).map(|n| FileStat { kind: n.kind.clone(), mode: n.mode, uid: 1000, gid: if n.group == "www-data" { 33 } else { 1000 }, group: n.group.clone(), size: n.content.len() as u64 }))
+    }
+
+    async fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>> {
+        match self.lock().get(path) {
+            Some(node) if node.kind == FileKind::File => Ok(Some(node.content.clone())),
+            Some(_) => Err(self.problem("reading", path, "it is no file")),
+            None => Ok(None),
+        }
+    }
+
+    async fn list(&self, path: &Utf8Path) -> Result<Option<Vec<String>>> {
+        let nodes = self.lock();
+        if nodes.get(path).is_none_or(|n| n.kind != FileKind::Dir) {
+            return Ok(None);
+        }
+        Ok(Some(nodes.keys().filter(|p| p.parent() == Some(path)).filter_map(|p| p.file_name().map(str::to_owned)).collect()))
+    }
+
+    async fn write(&self, file: &FileSpec) -> Result<()> {
+        let mut nodes = self.lock();
+        self.require_parent(&nodes, "writing", &file.path)?;
+        if nodes.get(&file.path).is_some_and(|n| n.kind == FileKind::Dir) {
+            return Err(self.problem("writing", &file.path, "it is a directory"));
+        }
+        nodes.insert(file.path.clone(), Node { kind: FileKind::File, mode: file.permissions.mode, group: group(&file.permissions), content: file.content.clone() });
+        Ok(())
+    }
+
+    async fn make_dir(&self, dir: &DirSpec) -> Result<()> {
+        let mut nodes = self.lock();
+        self.require_parent(&nodes, "making", &dir.path)?;
+        if nodes.get(&dir.path).is_some_and(|n| n.kind != FileKind::Dir) {
+            return Err(self.problem("making", &dir.path, "it is no directory"));
+        }
+        nodes.insert(dir.path.clone(), Node { kind: FileKind::Dir, mode: dir.permissions.mode, group: group(&dir.permissions), content: Vec::new() });
+        Ok(())
+    }
+
+    async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()> {
+        let mut nodes = self.lock();
+        self.require_parent(&nodes, "linking", path)?;
+        nodes.insert(path.to_owned(), Node { kind: FileKind::Link(target.to_owned()), mode: 0o777, group: "aegir".into(), content: Vec::new() });
+        Ok(())
+    }
+
+    async fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        let mut nodes = self.lock();
+        self.require_parent(&nodes, "moving to", to)?;
+        if nodes.contains_key(to) || !nodes.contains_key(from) {
+            return Err(self.problem("moving", from, "the source is missing or the destination exists"));
+        }
+        let moved: Vec<Utf8PathBuf> = nodes.keys().filter(|p| p.starts_with(from)).cloned().collect();
+        for path in moved {
+            if let (Some(node), Ok(rest)) = (nodes.remove(&path), path.strip_prefix(from)) {
+                nodes.insert(if rest.as_str().is_empty() { to.to_owned() } else { to.join(rest) }, node);
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, path: &OwnedPath) -> Result<()> {
+        self.lock().retain(|p, _| !p.starts_with(path.as_path()));
+        Ok(())
+    }
+}
