@@ -11,7 +11,7 @@ use crate::inventory::{Inventory, Lease, TaskId, Worker};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Planned;
 use crate::secret::Keyring;
-use crate::server::{LocalServer, Server};
+use crate::server::{LocalServer, Server, SshConfig, SshServer};
 use crate::service::{Check, Registry};
 use crate::settings::Settings;
 use crate::task::{self, Request};
@@ -56,8 +56,13 @@ impl Core {
         if let Some(open) = self.open(&server.name) {
             return Ok(open);
         }
-        let opened: Arc<dyn Server> = match server.transport {
+        let opened: Arc<dyn Server> = match &server.transport {
             Transport::Local => Arc::new(LocalServer::new(server.name.clone(), &server.root)),
+            Transport::Ssh { host, port, user } => {
+                // The key, the pinned host keys and the control sockets are the master's.
+                let config = SshConfig::new(host, &self.settings.root()).port(*port).user(user.clone());
+                Arc::new(SshServer::new(server.name.clone(), &server.root, config))
+            }
         };
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(server.name.clone(), opened.clone());
         Ok(opened)

@@ -64,7 +64,8 @@ impl Keyring {
         use std::os::unix::fs::PermissionsExt as _;
         let problem = |why: &str| Error::refused(format!("the key file {path} {why}")).context("file", path);
         let hint = format!("run `chmod 600 {path}`, and replace the key if somebody may have read it");
-        let meta = std::fs::metadata(path).map_err(|e| problem("cannot be read").because(e).hint("run `aegir init`, or restore the key from your backup"))?;
+        let meta = std::fs::metadata(path)
+            .map_err(|e| problem("cannot be read").because(e).hint("run `aegir init`, or restore the key from your backup"))?;
         if meta.permissions().mode() & 0o077 != 0 {
             return Err(problem("can be read by others than its owner").hint(hint));
         }
@@ -97,8 +98,16 @@ impl Keyring {
 
     /// Decrypts a stored value; fails when the key is another one or the text was altered.
     pub fn open(&self, sealed: &Sealed) -> Result<SecretString> {
-        let problem = || Error::refused("a stored secret cannot be opened with this inventory's key").hint("restore the key file that belongs to this inventory");
-        let bytes = sealed.0.strip_prefix("v1.").and_then(|text| BASE64.decode(text.as_bytes()).ok()).filter(|b| b.len() > NONCE).ok_or_else(problem)?;
+        let problem = || {
+            Error::refused("a stored secret cannot be opened with this inventory's key")
+                .hint("restore the key file that belongs to this inventory")
+        };
+        let bytes = sealed
+            .0
+            .strip_prefix("v1.")
+            .and_then(|text| BASE64.decode(text.as_bytes()).ok())
+            .filter(|b| b.len() > NONCE)
+            .ok_or_else(problem)?;
         let (nonce, cipher) = bytes.split_at(NONCE);
         let nonce = <[u8; NONCE]>::try_from(nonce).map_err(|_| problem())?;
         let clear = self.cipher().decrypt(&XNonce::from(nonce), cipher).map_err(|_| problem())?;

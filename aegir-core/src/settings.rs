@@ -62,7 +62,9 @@ impl Settings {
 
     /// Sets everything a TOML file says.
     pub fn add_file(&mut self, path: &str, text: &str) -> Result<()> {
-        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| Error::invalid(format!("the settings file {path} does not read")).context("file", path).because(e))?;
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+            Error::invalid(format!("the settings file {path} does not read")).context("file", path).because(e)
+        })?;
         for (name, value) in table {
             let value = match value {
                 toml::Value::String(text) => text,

@@ -45,7 +45,10 @@ impl Action for PackArchive {
     }
 
     fn claims(&self, server: &ServerName) -> Claims {
-        Claims { acquire: vec![Resource::path(server, &self.archive), Resource::path(server, self.partial())], release: vec![Resource::path(server, self.partial())] }
+        Claims {
+            acquire: vec![Resource::path(server, &self.archive), Resource::path(server, self.partial())],
+            release: vec![Resource::path(server, self.partial())],
+        }
     }
 
     async fn observe(&self, cx: &Context) -> Result<bool> {
@@ -62,7 +65,9 @@ impl Action for PackArchive {
 
     async fn apply(&self, cx: &Context, before: &bool) -> Result<()> {
         if *before {
-            return Err(Error::conflict(format!("{} exists already", self.archive)).context("server", cx.server().name()).context("file", &self.archive));
+            return Err(Error::conflict(format!("{} exists already", self.archive))
+                .context("server", cx.server().name())
+                .context("file", &self.archive));
         }
         if cx.server().stat(&self.archive).await?.is_some() {
             return Ok(());
@@ -76,10 +81,17 @@ impl Action for PackArchive {
             command = command.arg("--directory").arg(directory).arg(".");
         }
         for file in &self.files {
-            command = command.arg("--directory").arg(file.parent().unwrap_or(Utf8Path::new("/"))).arg(format!("./{}", file.file_name().unwrap_or_default()));
+            command = command
+                .arg("--directory")
+                .arg(file.parent().unwrap_or(Utf8Path::new("/")))
+                .arg(format!("./{}", file.file_name().unwrap_or_default()));
         }
         let command = command.timeout(Duration::from_secs(6 * 3600));
-        cx.server().run(&command).await?.require_ok(&command, &format!("packing {} on {}", self.archive, cx.server().name())).map_err(|e| e.context("server", cx.server().name()).context("file", &self.archive))?;
+        cx.server()
+            .run(&command)
+            .await?
+            .require_ok(&command, &format!("packing {} on {}", self.archive, cx.server().name()))
+            .map_err(|e| e.context("server", cx.server().name()).context("file", &self.archive))?;
         // Read back once: an archive that cannot be read is none.
         let test = Command::new("tar").args(["--list", "--zstd", "--file"]).arg(&partial).timeout(Duration::from_secs(6 * 3600));
         cx.server().run(&test).await?.require_ok(&test, &format!("reading {} back on {}", self.archive, cx.server().name()))?;

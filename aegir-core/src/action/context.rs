@@ -70,12 +70,25 @@ impl Context {
             match self.inventory().owner(&Resource::path(server, ancestor)).await? {
                 Some(owner) if owner == self.owner => return Ok(OwnedPath::proven(path)),
                 Some(other) => {
-                    return Err(Error::new(ErrorKind::Refused, format!("{path} on {server} belongs to {other}, not to {}", self.owner)).context("server", server).context("file", path));
+                    return Err(Error::new(ErrorKind::Refused, format!("{path} on {server} belongs to {other}, not to {}", self.owner))
+                        .context("server", server)
+                        .context("file", path));
                 }
                 None => {}
             }
         }
-        Err(Error::new(ErrorKind::Refused, format!("nothing says that {path} on {server} is Aegir's, so it is not removed")).context("server", server).context("file", path))
+        Err(Error::new(ErrorKind::Refused, format!("nothing says that {path} on {server} is Aegir's, so it is not removed"))
+            .context("server", server)
+            .context("file", path))
+    }
+
+    /// Scratch of ours, which no ledger entry outlives: a path below Aegir's root at or below a directory `.candidate`.
+    pub fn scratch(&self, path: &Utf8Path) -> Result<OwnedPath> {
+        let root = self.core.settings.root();
+        let ours = path
+            .strip_prefix(&root)
+            .is_ok_and(|rest| rest.components().any(|c| c.as_str() == ".candidate") && !rest.components().any(|c| c.as_str() == ".."));
+        if ours { Ok(OwnedPath::proven(path)) } else { Err(Error::internal(format!("{path} is no scratch of ours"))) }
     }
 
     /// Says how far the step is. May be lost.

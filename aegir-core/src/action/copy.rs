@@ -44,7 +44,10 @@ impl Action for CopyTree {
     }
 
     fn claims(&self, server: &ServerName) -> Claims {
-        Claims { acquire: vec![Resource::path(server, &self.to), Resource::path(server, self.partial())], release: vec![Resource::path(server, self.partial())] }
+        Claims {
+            acquire: vec![Resource::path(server, &self.to), Resource::path(server, self.partial())],
+            release: vec![Resource::path(server, self.partial())],
+        }
     }
 
     async fn observe(&self, cx: &Context) -> Result<bool> {
@@ -60,7 +63,9 @@ impl Action for CopyTree {
 
     async fn apply(&self, cx: &Context, before: &bool) -> Result<()> {
         if *before {
-            return Err(Error::conflict(format!("{} exists already", self.to)).context("server", cx.server().name()).context("file", &self.to));
+            return Err(Error::conflict(format!("{} exists already", self.to))
+                .context("server", cx.server().name())
+                .context("file", &self.to));
         }
         if cx.server().stat(&self.to).await?.is_some() {
             // Only a whole copy ever gets that name.
@@ -68,8 +73,15 @@ impl Action for CopyTree {
         }
         let partial = self.partial();
         Self::drop_tree(cx, &partial).await?;
-        let command = Command::new("cp").args(["-a", "--no-preserve=ownership", "--reflink=auto", "--"]).arg(&self.from).arg(&partial).timeout(Duration::from_secs(3600));
-        cx.server().run(&command).await?.require_ok(&command, &format!("copying {} to {} on {}", self.from, self.to, cx.server().name()))?;
+        let command = Command::new("cp")
+            .args(["-a", "--no-preserve=ownership", "--reflink=auto", "--"])
+            .arg(&self.from)
+            .arg(&partial)
+            .timeout(Duration::from_secs(3600));
+        cx.server()
+            .run(&command)
+            .await?
+            .require_ok(&command, &format!("copying {} to {} on {}", self.from, self.to, cx.server().name()))?;
         cx.server().rename(&partial, &self.to).await
     }
 

@@ -37,10 +37,12 @@ impl Action for MakeDir {
     async fn observe(&self, cx: &Context) -> Result<Self::Before> {
         let stat = cx.server().stat(&self.path).await?;
         match &stat {
-            Some(found) if found.kind != FileKind::Dir => Err(Error::refused(format!("{} on {} is no directory", self.path, cx.server().name()))
-                .context("server", cx.server().name())
-                .context("file", &self.path)
-                .hint(format!("move it away: `mv {} {}.old`", self.path, self.path))),
+            Some(found) if found.kind != FileKind::Dir => {
+                Err(Error::refused(format!("{} on {} is no directory", self.path, cx.server().name()))
+                    .context("server", cx.server().name())
+                    .context("file", &self.path)
+                    .hint(format!("move it away: `mv {} {}.old`", self.path, self.path)))
+            }
             _ => Ok(stat),
         }
     }
@@ -49,7 +51,10 @@ impl Action for MakeDir {
         Ok(match before {
             None => Diff::new(Change::Create, format!("+ {}/ mode {}\n", self.path, shown(&self.permissions))),
             Some(stat) if stat.satisfies(&self.permissions) => Diff::same(),
-            Some(stat) => Diff::new(Change::Change, format!("  {}/ mode {:04o} {} → {}\n", self.path, stat.mode, stat.group, shown(&self.permissions))),
+            Some(stat) => Diff::new(
+                Change::Change,
+                format!("  {}/ mode {:04o} {} → {}\n", self.path, stat.mode, stat.group, shown(&self.permissions)),
+            ),
         })
     }
 

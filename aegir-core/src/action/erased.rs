@@ -28,7 +28,8 @@ pub trait ErasedAction: std::fmt::Debug + Send + Sync {
 }
 
 fn typed<A: Action>(before: &Value) -> Result<A::Before> {
-    serde_json::from_value(before.clone()).map_err(|e| Error::internal(format!("the journal holds no usable receipt of {}", A::NAME)).because(e))
+    serde_json::from_value(before.clone())
+        .map_err(|e| Error::internal(format!("the journal holds no usable receipt of {}", A::NAME)).because(e))
 }
 
 #[async_trait]
@@ -69,7 +70,8 @@ impl Actions {
     /// Makes an action known. Panics on a second one of the same name: a programmer's error, found at start-up.
     pub fn add<A: Action>(&mut self) {
         let parse: Parse = |params| {
-            let action: A = serde_json::from_value(params.clone()).map_err(|e| Error::internal(format!("a stored {} step does not read", A::NAME)).because(e))?;
+            let action: A = serde_json::from_value(params.clone())
+                .map_err(|e| Error::internal(format!("a stored {} step does not read", A::NAME)).because(e))?;
             Ok(Box::new(action))
         };
         assert!(self.0.insert(A::NAME, parse).is_none(), "action {} is registered twice", A::NAME);
@@ -79,7 +81,8 @@ impl Actions {
     pub fn get(&self, step: &Step) -> Result<Box<dyn ErasedAction>> {
         let parse = self.0.get(step.action.as_str()).ok_or_else(|| {
             let known: Vec<&str> = self.0.keys().copied().collect();
-            Error::new(ErrorKind::Unsupported, format!("this build knows no action {}; it knows: {}", step.action, known.join(", "))).hint("run the build that made this plan, with its service types")
+            Error::new(ErrorKind::Unsupported, format!("this build knows no action {}; it knows: {}", step.action, known.join(", ")))
+                .hint("run the build that made this plan, with its service types")
         })?;
         parse(&step.params)
     }

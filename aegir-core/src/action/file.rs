@@ -34,7 +34,10 @@ impl FileBefore {
                     FileKind::Link(_) => "a symbolic link",
                     _ => "no regular file",
                 };
-                Err(Error::refused(format!("{path} on {} is {kind} where a file belongs", cx.server().name())).context("server", cx.server().name()).context("file", path).hint(format!("move it away: `mv {path} {path}.old`")))
+                Err(Error::refused(format!("{path} on {} is {kind} where a file belongs", cx.server().name()))
+                    .context("server", cx.server().name())
+                    .context("file", path)
+                    .hint(format!("move it away: `mv {path} {path}.old`")))
             }
         }
     }

@@ -34,7 +34,9 @@ impl Action for Link {
         match cx.server().stat(&self.path).await?.map(|s| s.kind) {
             None => Ok(None),
             Some(FileKind::Link(target)) => Ok(Some(target)),
-            Some(_) => Err(Error::refused(format!("{} on {} is no symbolic link", self.path, cx.server().name())).context("server", cx.server().name()).context("file", &self.path)),
+            Some(_) => Err(Error::refused(format!("{} on {} is no symbolic link", self.path, cx.server().name()))
+                .context("server", cx.server().name())
+                .context("file", &self.path)),
         }
     }
 

@@ -11,6 +11,7 @@ mod directory;
 mod erased;
 mod file;
 mod link;
+mod machine;
 mod record;
 mod tree;
 
@@ -21,8 +22,11 @@ pub use directory::MakeDir;
 pub use erased::{Actions, ErasedAction};
 pub use file::{RemoveFile, WriteFile};
 pub use link::Link;
+pub use machine::{Answers, InstallPackages, KeyFile, MakeAccount, OwnDirectory, StartService, TurnOn, ValidatedFile};
 pub use record::{ForgetPlatform, ForgetSite, RecordPlatform, RecordServer, RecordSite};
 pub use tree::{PurgeTree, TrashTree};
+
+pub(crate) use machine::register as register_machine;
 
 use std::future::Future;
 

@@ -35,7 +35,9 @@ impl Action for TrashTree {
         match cx.server().stat(&self.path).await? {
             None => Ok(false),
             Some(stat) if stat.kind == FileKind::Dir => Ok(true),
-            Some(_) => Err(Error::refused(format!("{} on {} is no directory", self.path, cx.server().name())).context("server", cx.server().name()).context("file", &self.path)),
+            Some(_) => Err(Error::refused(format!("{} on {} is no directory", self.path, cx.server().name()))
+                .context("server", cx.server().name())
+                .context("file", &self.path)),
         }
     }
 

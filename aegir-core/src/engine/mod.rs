@@ -5,11 +5,12 @@ mod recover;
 mod run;
 mod settle;
 mod state;
+mod unwind;
 mod worker;
 
+pub use fault::Faults;
 #[cfg(feature = "testing")]
 pub use fault::{Die, Fails};
-pub use fault::Faults;
 pub use recover::Recovered;
 pub use run::{Cancel, Outcome, RunningTask};
 pub use state::{Replay, StepState};

@@ -8,7 +8,7 @@ use super::run::{Outcome, start};
 use super::state::Replay;
 use super::worker::is_dead;
 use crate::aegir::Core;
-use crate::inventory::{Task, TaskFilter, TaskId, TaskState};
+use crate::inventory::{Lease, LeaseMode, Task, TaskFilter, TaskId, TaskState};
 use crate::{Error, ErrorKind, Result};
 
 /// A task that was taken over, and how it ended.
@@ -32,7 +32,10 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<Vec<Recovered>> {
     let mut recovered = Vec::new();
     for task in orphans {
         let held = leases.iter().any(|l| l.task == task.id && l.expires > Utc::now());
-        let dead = task.worker.as_ref().is_none_or(|w| *w != core.worker && (is_dead(w, &core.worker) || (!held && w.machine != core.worker.machine)));
+        let dead = task
+            .worker
+            .as_ref()
+            .is_none_or(|w| *w != core.worker && (is_dead(w, &core.worker) || (!held && w.machine != core.worker.machine)));
         if dead && core.inventory.take_task(task.id, task.worker.as_ref(), &core.worker).await? {
             let id = task.id;
             recovered.push(Recovered { id, outcome: go_on(core, task).await? });
@@ -46,10 +49,10 @@ pub(crate) async fn go_on(core: &Arc<Core>, mut task: Task) -> Result<Outcome> {
     task.worker = Some(core.worker.clone());
     core.inventory.extend(task.id, &core.worker, Utc::now() + core.lease_time()).await?;
     let entries = core.inventory.entries(task.id, 0).await?;
-    let replay = Replay::of(task.plan.steps().len(), &entries)?;
-    // Cut off before its first event: it begins as if new.
-    let title = entries.is_empty().then(|| format!("{} {}", task.kind, task.subject));
-    start(core, task, replay, title).outcome().await
+    let mut replay = Replay::of(task.plan.steps().len(), &entries)?;
+    // Cut off before its plan was held against the world: the world may be another one, so it does not begin.
+    replay.unwinding |= !replay.begun;
+    start(core, task, replay, None).outcome().await
 }
 
 /// Tries a stuck task again: what is not taken back yet is.
@@ -58,6 +61,15 @@ pub(crate) async fn retry(core: &Arc<Core>, id: TaskId) -> Result<Outcome> {
     if task.state != TaskState::Stuck {
         return Err(Error::conflict(format!("task {id} is {}, not stuck", task.state.as_str())).context("task", id));
     }
+    // Its locks were let go when it stuck; nobody else may work on its subject meanwhile.
+    let lease = Lease {
+        key: task.subject.to_string(),
+        mode: LeaseMode::Exclusive,
+        worker: core.worker.clone(),
+        task: id,
+        expires: Utc::now() + core.lease_time(),
+    };
+    core.acquire(&lease).await?;
     if !core.inventory.take_task(id, task.worker.as_ref(), &core.worker).await? {
         return Err(Error::new(ErrorKind::Locked, format!("somebody else works on task {id}")).context("task", id));
     }

@@ -19,9 +19,6 @@ use crate::plan::{Plan, Planned, Stage, Step};
 use crate::secret::Sealed;
 use crate::{Error, ErrorKind, ErrorReport, Result};
 
-/// How often an undo is tried before the task is stuck.
-const UNDO_TRIES: u32 = 3;
-
 /// Asks a running task to stop after the steps at work, and to take everything back.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);
@@ -75,6 +72,8 @@ impl RunningTask {
 /// Stores a planned operation as a task, takes its locks, and starts it.
 pub(crate) async fn submit(core: &Arc<Core>, planned: Planned) -> Result<RunningTask> {
     recover(core).await?;
+    // Before anything is stored: a plan that is refused here may still be applied when its world is back.
+    check_basis(core, &planned).await?;
     let task = Task {
         id: TaskId(0),
         kind: planned.kind.clone(),
@@ -88,13 +87,18 @@ pub(crate) async fn submit(core: &Arc<Core>, planned: Planned) -> Result<Running
     let leases: Vec<Lease> = planned
         .touches
         .iter()
-        .map(|(entity, mode)| Lease { key: entity.to_string(), mode: *mode, worker: core.worker.clone(), task: TaskId(0), expires: Utc::now() + core.lease_time() })
+        .map(|(entity, mode)| Lease {
+            key: entity.to_string(),
+            mode: *mode,
+            worker: core.worker.clone(),
+            task: TaskId(0),
+            expires: Utc::now() + core.lease_time(),
+        })
         .collect();
     let id = core.inventory.create_task(&task, planned.id, &leases).await?;
     // Held against the world once more now that the locks are ours: nobody else can change it any more.
     if let Err(stale) = check_basis(core, &planned).await {
         let engine = Engine::new(core, Task { id, ..task }, EventLog::default(), Replay::new(0), Cancel::default());
-        engine.say(&EventKind::TaskStarted { title: planned.title.clone(), steps: Vec::new() }, Entry::default()).await?;
         engine.finish(Verdict::RolledBack, &format!("nothing was done: {stale}")).await?;
         return Err(stale);
     }
@@ -116,12 +120,13 @@ pub(crate) fn start(core: &Arc<Core>, task: Task, replay: Replay, title: Option<
     RunningTask { id, log, cancel, handle }
 }
 
-struct Engine {
-    core: Arc<Core>,
-    task: Task,
-    steps: Vec<Step>,
+/// One task at work.
+pub(super) struct Engine {
+    pub(super) core: Arc<Core>,
+    pub(super) task: Task,
+    pub(super) steps: Vec<Step>,
     log: EventLog,
-    replay: Mutex<Replay>,
+    pub(super) replay: Mutex<Replay>,
     cancel: Cancel,
 }
 
@@ -154,7 +159,11 @@ impl Engine {
     async fn work(&self, title: Option<String>) -> Result<Outcome> {
         match title {
             Some(title) => {
-                let steps = self.steps.iter().map(|s| StepInfo { server: s.server.clone(), action: s.action.clone(), summary: s.summary.clone() }).collect();
+                let steps = self
+                    .steps
+                    .iter()
+                    .map(|s| StepInfo { server: s.server.clone(), action: s.action.clone(), summary: s.summary.clone() })
+                    .collect();
                 self.say(&EventKind::TaskStarted { title, steps }, Entry::default()).await?;
             }
             None => {
@@ -163,11 +172,22 @@ impl Engine {
         }
         if !self.replay.lock().await.unwinding {
             let Plan { forward, .. } = &self.task.plan;
-            if self.forward(forward, 0).await.is_ok() {
+            if self.forward(forward, 0).await.is_ok() && !self.stopped().await {
                 return self.commit().await;
             }
         }
         self.unwind().await
+    }
+
+    /// Whether the operator stopped it in time: once it is committed, nothing does.
+    async fn stopped(&self) -> bool {
+        let mut replay = self.replay.lock().await;
+        let stopped = self.cancel.asked() && !replay.committed;
+        if stopped {
+            replay.unwinding = true;
+            replay.failure.get_or_insert_with(|| Error::new(ErrorKind::Interrupted, "stopped by the operator").report());
+        }
+        stopped
     }
 
     /// Runs a stage; on failure waits for what runs beside it, then stops.
@@ -197,7 +217,7 @@ impl Engine {
         .boxed()
     }
 
-    async fn state(&self, step: usize) -> StepState {
+    pub(super) async fn state(&self, step: usize) -> StepState {
         self.replay.lock().await.steps[step]
     }
 
@@ -208,6 +228,9 @@ impl Engine {
             StepState::Pending => false,
             _ => true,
         };
+        if self.stopped().await {
+            return Err(());
+        }
         let result = self.try_step(index, retrying).await;
         match result {
             Ok(()) => Ok(()),
@@ -228,9 +251,6 @@ impl Engine {
     }
 
     async fn try_step(&self, index: usize, retrying: bool) -> Result<()> {
-        if self.cancel.asked() {
-            return Err(Error::new(ErrorKind::Interrupted, "stopped by the operator"));
-        }
         let (action, cx) = self.prepare(index, retrying).await?;
         let before = if retrying {
             self.receipt(index).await?
@@ -251,7 +271,7 @@ impl Engine {
         self.say(&EventKind::StepSucceeded { step: index }, Entry { release, ..Entry::default() }).await
     }
 
-    async fn prepare(&self, index: usize, retrying: bool) -> Result<(Box<dyn ErasedAction>, Context)> {
+    pub(super) async fn prepare(&self, index: usize, retrying: bool) -> Result<(Box<dyn ErasedAction>, Context)> {
         let step = &self.steps[index];
         let action = self.core.registry.actions().get(step)?;
         let server = self.core.connect(&step.server).await?;
@@ -274,24 +294,52 @@ impl Engine {
                 self.require_owner(&resource, &step.owner).await?;
             }
         }
+        let released = self.struck(claims.release.iter().chain(&acquired), &step.owner).await?;
         let receipt = Some(self.core.keyring.seal(&SecretString::from(before.to_string()))?);
         let acquire = acquired.iter().map(|r| (r.clone(), step.owner.clone())).collect();
-        self.say(&EventKind::StepStarted { step: index, acquired }, Entry { receipt, acquire, ..Entry::default() }).await
+        self.say(&EventKind::StepStarted { step: index, acquired, released }, Entry { receipt, acquire, ..Entry::default() }).await
+    }
+
+    /// What the ledger has of these resources and below them, but for what other steps of this task put there.
+    async fn struck(&self, resources: impl Iterator<Item = &Resource> + Clone, owner: &EntityRef) -> Result<Vec<Resource>> {
+        if resources.clone().next().is_none() {
+            return Ok(Vec::new());
+        }
+        let mut owned = self.core.inventory.owned_by(owner).await?;
+        let replay = self.replay.lock().await;
+        owned.retain(|o| resources.clone().any(|r| r.covers(o)) && !replay.acquired.iter().flatten().any(|a| a == o));
+        Ok(owned)
     }
 
     async fn require_owner(&self, resource: &Resource, owner: &EntityRef) -> Result<()> {
         match self.core.inventory.owner(resource).await? {
             Some(found) if found == *owner => Ok(()),
-            Some(other) => Err(Error::refused(format!("the {resource} belongs to {other}, not to {owner}")).context("server", &resource.server)),
-            None => Err(Error::refused(format!("nothing says that the {resource} is Aegir's, so it is left alone")).context("server", &resource.server)),
+            Some(other) => {
+                Err(Error::refused(format!("the {resource} belongs to {other}, not to {owner}")).context("server", &resource.server))
+            }
+            None => Err(Error::refused(format!("nothing says that the {resource} is Aegir's, so it is left alone"))
+                .context("server", &resource.server)),
         }
     }
 
-    async fn receipt(&self, index: usize) -> Result<serde_json::Value> {
+    pub(super) async fn receipt(&self, index: usize) -> Result<serde_json::Value> {
         let sealed: Option<Sealed> = self.replay.lock().await.receipts[index].clone();
         let sealed = sealed.ok_or_else(|| Error::internal(format!("the journal holds no receipt of step {index}")))?;
         let clear = self.core.keyring.open(&sealed)?;
-        serde_json::from_str(clear.expose_secret()).map_err(|e| Error::internal(format!("the receipt of step {index} does not read")).because(e))
+        serde_json::from_str(clear.expose_secret())
+            .map_err(|e| Error::internal(format!("the receipt of step {index} does not read")).because(e))
+    }
+
+    /// Whether a clean-up step would destroy what the plan had no need to make: the ledger knows nothing of it.
+    async fn was_never_made(&self, index: usize) -> Result<bool> {
+        let step = &self.steps[index];
+        let release = self.core.registry.actions().get(step)?.claims(&step.server).release;
+        for resource in &release {
+            if self.core.inventory.owner(resource).await?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(!release.is_empty() && self.state(index).await == StepState::Pending)
     }
 
     /// Everything that can fail succeeded: clean up, and end.
@@ -301,108 +349,36 @@ impl Engine {
         }
         let first = self.steps.len() - self.task.plan.cleanup.len();
         for index in first..self.steps.len() {
-            if matches!(self.state(index).await, StepState::Failed | StepState::Succeeded) || self.step(index).await.is_ok() {
+            let ended = matches!(self.state(index).await, StepState::Failed | StepState::Succeeded);
+            if ended || self.was_never_made(index).await? || self.step(index).await.is_ok() {
                 continue;
             }
             let step = &self.steps[index];
             let by_hand = self.core.registry.actions().get(step)?.by_hand(&step.server);
-            self.say(&EventKind::Warning { step: index, message: format!("“{}” failed and is left to you: {by_hand}", step.summary) }, Entry::default()).await?;
+            self.say(
+                &EventKind::Warning { step: index, message: format!("“{}” failed and is left to you: {by_hand}", step.summary) },
+                Entry::default(),
+            )
+            .await?;
         }
         let changed = self.replay.lock().await.steps.iter().filter(|s| **s == StepState::Succeeded).count();
         self.finish(Verdict::Done, &format!("{changed} steps done")).await?;
-        let warnings = self.replay.lock().await.warnings;
+        let warnings = self.log.from(0).0.iter().filter(|e| matches!(e.kind, EventKind::Warning { .. })).count();
         Ok(Outcome::Done { changed, warnings })
     }
 
-    /// Takes back every step that began, newest first.
-    async fn unwind(&self) -> Result<Outcome> {
-        let (order, failure) = {
-            let replay = self.replay.lock().await;
-            (replay.order.clone(), replay.failure.clone())
-        };
-        let failure = failure.unwrap_or_else(|| Error::new(ErrorKind::Interrupted, "the task was cut short").report());
-        for index in order.into_iter().rev() {
-            if self.state(index).await == StepState::Undone {
-                continue;
-            }
-            if let Err(error) = self.take_back(index).await {
-                let step = &self.steps[index];
-                let by_hand = self.core.registry.actions().get(step).map(|a| a.by_hand(&step.server)).unwrap_or_default();
-                let stuck = Error::new(ErrorKind::Stuck, format!("“{}” could not be taken back on {}", step.summary, step.server))
-                    .context("server", &step.server)
-                    .context("task", self.task.id)
-                    .because(format!("{}; the task was being taken back because: {}", error.chain().join(": "), failure.message))
-                    .hint(format!("by hand: {by_hand}"))
-                    .hint(format!("then `aegir task retry {}` takes back the rest", self.task.id))
-                    .report();
-                self.finish(Verdict::Stuck, &stuck.message).await?;
-                return Ok(Outcome::Stuck(stuck));
-            }
-        }
-        self.finish(Verdict::RolledBack, &format!("everything was taken back: {}", failure.message)).await?;
-        Ok(Outcome::RolledBack(failure))
-    }
-
-    async fn take_back(&self, index: usize) -> Result<()> {
-        if self.state(index).await != StepState::Undoing {
-            self.say(&EventKind::UndoStarted { step: index }, Entry::default()).await?;
-        }
-        let succeeded_before = self.task_released(index);
-        let mut tries = 0;
-        let result = loop {
-            tries += 1;
-            match self.try_undo(index).await {
-                Ok(()) => break Ok(()),
-                Err(error) if tries >= UNDO_TRIES => break Err(error),
-                // A server that is busy restarting gets a moment.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(250 * u64::from(tries))).await,
-            }
-        };
-        match result {
-            Ok(()) => {
-                let release = self.replay.lock().await.acquired[index].clone();
-                let entry = Entry { release, acquire: succeeded_before?, ..Entry::default() };
-                self.say(&EventKind::UndoFinished { step: index }, entry).await
-            }
-            Err(error) => {
-                self.say(&EventKind::UndoFailed { step: index, error: error.report() }, Entry::default()).await?;
-                Err(error)
-            }
-        }
-    }
-
-    /// What the step gave up, to be recorded again: its owner is the one who had it.
-    fn task_released(&self, index: usize) -> Result<Vec<(Resource, EntityRef)>> {
-        let step = &self.steps[index];
-        let action = self.core.registry.actions().get(step)?;
-        let claims = action.claims(&step.server);
-        Ok(claims.release.into_iter().filter(|r| !claims.acquire.contains(r)).map(|r| (r, step.owner.clone())).collect())
-    }
-
-    async fn try_undo(&self, index: usize) -> Result<()> {
-        let before = self.receipt(index).await?;
-        let (action, cx) = self.prepare(index, true).await?;
-        self.core.faults.before_undo(index)?;
-        action.undo(&cx, &before).await?;
-        if self.core.faults.twice() {
-            action.undo(&cx, &before).await?;
-        }
-        Ok(())
-    }
-
-    async fn finish(&self, verdict: Verdict, summary: &str) -> Result<()> {
+    pub(super) async fn finish(&self, verdict: Verdict, summary: &str) -> Result<()> {
         let state = match verdict {
             Verdict::Done => TaskState::Done,
             Verdict::RolledBack => TaskState::RolledBack,
             Verdict::Stuck => TaskState::Stuck,
         };
-        self.say(&EventKind::TaskFinished { verdict, summary: summary.to_owned() }, Entry { state: Some(state), ..Entry::default() }).await?;
-        // A stuck task lets go too: its world needs a person, and locks would keep that person out.
-        self.core.inventory.release(self.task.id, None).await
+        // A stuck task lets go of its locks too: its world needs a person, and they would keep that person out.
+        self.say(&EventKind::TaskFinished { verdict, summary: summary.to_owned() }, Entry { state: Some(state), ..Entry::default() }).await
     }
 
     /// Makes an event durable, takes it in, and lets followers see it.
-    async fn say(&self, kind: &EventKind, entry: Entry) -> Result<()> {
+    pub(super) async fn say(&self, kind: &EventKind, entry: Entry) -> Result<()> {
         let mut replay = self.replay.lock().await;
         let receipt = entry.receipt.clone();
         let event = self.core.inventory.append(self.task.id, kind, &entry).await?;

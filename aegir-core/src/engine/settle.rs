@@ -77,7 +77,10 @@ pub(crate) async fn check_basis(core: &Arc<Core>, planned: &Planned) -> Result<(
         }
     }
     for (step, mark) in &planned.basis.observed {
-        let now = look(core, step).await.map_err(|e| stale(format!("“{}” cannot be looked at any more", step.summary)).because(e.chain().join(": ")))?.1;
+        let now = look(core, step)
+            .await
+            .map_err(|e| stale(format!("“{}” cannot be looked at any more", step.summary)).because(e.chain().join(": ")))?
+            .1;
         if now != *mark {
             return Err(stale(format!("what “{}” works on has changed since", step.summary)).context("server", &step.server));
         }

@@ -47,8 +47,11 @@ pub struct Replay {
     pub steps: Vec<StepState>,
     pub(crate) receipts: Vec<Option<Sealed>>,
     pub(crate) acquired: Vec<Vec<Resource>>,
+    pub(crate) released: Vec<Vec<Resource>>,
     /// The steps in the order they started; undo goes through it backwards.
     pub(crate) order: Vec<usize>,
+    /// Its plan was held against the world, and it began.
+    pub begun: bool,
     /// Everything that can fail succeeded.
     pub committed: bool,
     /// A step failed: the way is back.
@@ -56,7 +59,6 @@ pub struct Replay {
     /// How it ended.
     pub verdict: Option<Verdict>,
     pub(crate) failure: Option<crate::ErrorReport>,
-    pub(crate) warnings: usize,
 }
 
 impl Replay {
@@ -66,12 +68,13 @@ impl Replay {
             steps: vec![StepState::Pending; steps],
             receipts: vec![None; steps],
             acquired: vec![Vec::new(); steps],
+            released: vec![Vec::new(); steps],
             order: Vec::new(),
+            begun: false,
             committed: false,
             unwinding: false,
             verdict: None,
             failure: None,
-            warnings: 0,
         }
     }
 
@@ -85,12 +88,12 @@ impl Replay {
             | EventKind::UndoStarted { step }
             | EventKind::UndoFinished { step }
             | EventKind::UndoFailed { step, .. } => *step,
-            EventKind::Committed => {
-                self.committed = true;
+            EventKind::TaskStarted { .. } => {
+                self.begun = true;
                 return Ok(());
             }
-            EventKind::Warning { .. } => {
-                self.warnings += 1;
+            EventKind::Committed => {
+                self.committed = true;
                 return Ok(());
             }
             EventKind::TaskFinished { verdict, .. } => {
@@ -107,9 +110,10 @@ impl Replay {
         let state = self.steps.get_mut(step).ok_or_else(impossible)?;
         *state = next(*state, kind).ok_or_else(impossible)?;
         match kind {
-            EventKind::StepStarted { acquired, .. } => {
+            EventKind::StepStarted { acquired, released, .. } => {
                 self.order.push(step);
                 self.acquired[step].clone_from(acquired);
+                self.released[step].clone_from(released);
                 self.receipts[step] = receipt.cloned();
             }
             EventKind::StepFailed { error, .. } if !self.committed => {
@@ -137,7 +141,7 @@ mod tests {
     use super::*;
 
     fn started(step: usize) -> EventKind {
-        EventKind::StepStarted { step, acquired: Vec::new() }
+        EventKind::StepStarted { step, acquired: Vec::new(), released: Vec::new() }
     }
 
     #[test]

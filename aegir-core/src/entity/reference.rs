@@ -77,6 +77,12 @@ impl Resource {
         Self { kind, server: server.clone(), name: name.into() }
     }
 
+    /// Whether striking this one from the ledger strikes the other too, when both have the same owner.
+    pub fn covers(&self, other: &Self) -> bool {
+        let inside = || other.name.strip_prefix(&self.name).is_some_and(|rest| rest.starts_with('/'));
+        self == other || (self.kind == ResourceKind::Path && other.kind == self.kind && other.server == self.server && inside())
+    }
+
     /// A path on a server.
     pub fn path(server: &ServerName, path: impl AsRef<str>) -> Self {
         Self::new(ResourceKind::Path, server, path.as_ref())

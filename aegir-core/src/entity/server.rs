@@ -16,6 +16,17 @@ use crate::{Error, Result};
 pub enum Transport {
     /// The machine Aegir runs on.
     Local,
+    /// Another machine, over OpenSSH.
+    Ssh {
+        /// What `ssh` is told to connect to: a name, an address, or an alias of `~/.ssh/config`.
+        host: String,
+        /// The port; without one `ssh` decides.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        port: Option<u16>,
+        /// The account there; without one `ssh` decides.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+    },
 }
 
 /// What a server is for. Production asks for the typed name before destructive verbs.

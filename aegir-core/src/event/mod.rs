@@ -65,9 +65,12 @@ pub enum EventKind {
     StepStarted {
         /// Its index.
         step: usize,
-        /// How many resources the ledger newly records for it.
+        /// The resources the ledger newly records for it; its undo strikes them.
         #[serde(default)]
         acquired: Vec<crate::entity::Resource>,
+        /// Those the ledger had, and that the step or its undo strikes; its undo records them again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        released: Vec<crate::entity::Resource>,
     },
     /// A step says how far it is.
     Progress {

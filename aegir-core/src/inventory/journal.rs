@@ -61,6 +61,11 @@ impl TaskState {
         }
     }
 
+    /// Whether nobody works on it any more.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Done | Self::RolledBack | Self::Stuck)
+    }
+
     /// From the column that stored it.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Queued, Self::Running, Self::Done, Self::RolledBack, Self::Stuck].into_iter().find(|s| s.as_str() == text)
@@ -104,11 +109,11 @@ pub struct TaskFilter {
 pub struct Entry {
     /// What the step's undo needs; sealed, for it may hold secrets.
     pub receipt: Option<Sealed>,
-    /// Resources recorded as owned; refused when another owner has one.
-    pub acquire: Vec<(Resource, EntityRef)>,
     /// Resources struck from the ledger; a path takes with it what the same owner has below it. No error when missing.
     pub release: Vec<Resource>,
-    /// The task's new state, with its end time set for the ending ones.
+    /// Resources then recorded as owned; refused when another owner has one.
+    pub acquire: Vec<(Resource, EntityRef)>,
+    /// The task's new state. An ending one sets the end time and frees the task's leases.
     pub state: Option<TaskState>,
 }
 
@@ -135,7 +140,8 @@ pub trait Journal {
     /// Makes `worker` the task's worker if its worker still is `previous`; whether it did. The task becomes running.
     async fn take_task(&self, id: TaskId, previous: Option<&Worker>, worker: &Worker) -> Result<bool>;
     /// Stores an event with what belongs to it, in one transaction; durable when this returns. The event gets
-    /// the next number of its task, from 1 without gaps; the stored event is returned.
+    /// the next number of its task, from 1 without gaps; the stored event is returned. [`crate::ErrorKind::NotFound`]
+    /// when there is no such task.
     async fn append(&self, id: TaskId, kind: &EventKind, entry: &Entry) -> Result<Event>;
     /// A task's durable events whose number is above `after`, in order.
     async fn entries(&self, id: TaskId, after: u64) -> Result<Vec<StoredEntry>>;

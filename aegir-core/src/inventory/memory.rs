@@ -6,11 +6,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Entry, Journal, Lease, LeaseMode, Ledger, Locks, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task, TaskFilter, TaskId, TaskState, Worker};
-use crate::entity::{EntityRef, Platform, Resource, ResourceKind, Server, Site, SiteSummary};
+use super::refusal::{check_revision, locked, no_task, owned_by_other, ran_before, taken};
+use super::{
+    Entry, Journal, Lease, LeaseMode, Ledger, Locks, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task, TaskFilter, TaskId,
+    TaskState, Worker,
+};
+use crate::Result;
+use crate::entity::{EntityRef, Platform, Resource, Server, Site, SiteSummary};
 use crate::event::{Event, EventKind};
 use crate::name::{PlatformName, ServerName, SiteUri};
-use crate::{Error, ErrorKind, Result};
 
 #[derive(Debug, Default)]
 struct State {
@@ -33,23 +37,14 @@ impl MemoryInventory {
     }
 }
 
-/// Refuses a save that was made from another revision than the stored one.
-pub(super) fn check_revision(what: &str, wanted: u64, stored: u64) -> Result<u64> {
-    if wanted == stored { Ok(stored + 1) } else { Err(Error::conflict(format!("{what} was changed by somebody else in the meantime")).hint("look at it again, then repeat the command")) }
-}
-
-/// The error for a lease that somebody holds.
-pub(super) fn locked(wanted: &Lease, held: &Lease) -> Error {
-    Error::new(ErrorKind::Locked, format!("{} is locked by task {}", wanted.key, held.task))
-        .context("task", held.task)
-        .hint(format!("wait for it with `aegir task watch {}`; its lock ends by itself at {} if its worker dies", held.task, held.expires.format("%H:%M:%S UTC")))
-}
-
 impl State {
     fn take_lease(&mut self, lease: &Lease) -> Result<()> {
         let now = Utc::now();
         self.leases.retain(|l| l.expires > now);
-        let bar = self.leases.iter().find(|l| l.key == lease.key && l.task != lease.task && (l.mode == LeaseMode::Exclusive || lease.mode == LeaseMode::Exclusive));
+        let bar = self
+            .leases
+            .iter()
+            .find(|l| l.key == lease.key && l.task != lease.task && (l.mode == LeaseMode::Exclusive || lease.mode == LeaseMode::Exclusive));
         if let Some(held) = bar {
             return Err(locked(lease, held));
         }
@@ -119,7 +114,14 @@ impl Sites for MemoryInventory {
         for site in state.sites.values() {
             let server = state.platforms.get(&site.platform).map_or_else(ServerName::master, |p| p.server.clone());
             if filter.platform.as_ref().is_none_or(|p| *p == site.platform) && filter.server.as_ref().is_none_or(|s| *s == server) {
-                list.push(SiteSummary { uri: site.uri.clone(), platform: site.platform.clone(), server, profile: site.profile.to_string(), state: site.state, client: site.client.as_ref().map(ToString::to_string) });
+                list.push(SiteSummary {
+                    uri: site.uri.clone(),
+                    platform: site.platform.clone(),
+                    server,
+                    profile: site.profile.to_string(),
+                    state: site.state,
+                    client: site.client.as_ref().map(ToString::to_string),
+                });
             }
         }
         Ok(list)
@@ -146,11 +148,6 @@ impl Sites for MemoryInventory {
         self.state().sites.remove(uri);
         Ok(())
     }
-}
-
-/// The error for an address that another site has.
-pub(super) fn taken(address: &SiteUri, holder: &SiteUri) -> Error {
-    Error::conflict(format!("{address} is taken by the site {holder}")).context("site", holder)
 }
 
 #[async_trait]
@@ -228,24 +225,25 @@ impl Journal for MemoryInventory {
     }
 
     async fn append(&self, id: TaskId, kind: &EventKind, entry: &Entry) -> Result<Event> {
-        let mut state = self.state();
-        for (resource, owner) in &entry.acquire {
-            if let Some(other) = state.ledger.get(resource).filter(|o| *o != owner) {
-                return Err(owned_by_other(resource, other));
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let (task, _) = state.tasks.iter_mut().find(|(t, _)| t.id == id).ok_or_else(|| no_task(id))?;
+        let mut ledger = state.ledger.clone();
+        for resource in &entry.release {
+            if let Some(owner) = ledger.remove(resource) {
+                ledger.retain(|r, o| !(resource.covers(r) && *o == owner));
             }
         }
-        state.ledger.extend(entry.acquire.iter().cloned());
-        for resource in &entry.release {
-            let owner = state.ledger.get(resource).cloned();
-            let below = format!("{}/", resource.name);
-            state.ledger.retain(|r, o| {
-                let inside = resource.kind == ResourceKind::Path && r.kind == ResourceKind::Path && r.server == resource.server && r.name.starts_with(&below) && Some(&*o) == owner.as_ref();
-                *r != *resource && !inside
-            });
+        for (resource, owner) in &entry.acquire {
+            if let Some(other) = ledger.insert(resource.clone(), owner.clone()).filter(|o| o != owner) {
+                return Err(owned_by_other(resource, &other));
+            }
         }
-        if let (Some(new), Some((task, _))) = (entry.state, state.tasks.iter_mut().find(|(t, _)| t.id == id)) {
+        state.ledger = ledger;
+        if let Some(new) = entry.state {
             task.state = new;
-            task.ended = matches!(new, TaskState::Done | TaskState::RolledBack | TaskState::Stuck).then(Utc::now);
+            task.ended = new.is_end().then(Utc::now);
+            state.leases.retain(|l| l.task != id || !new.is_end());
         }
         let entries = state.entries.entry(id).or_default();
         let event = Event { seq: entries.len() as u64 + 1, at: Utc::now(), kind: kind.clone() };
@@ -256,14 +254,4 @@ impl Journal for MemoryInventory {
     async fn entries(&self, id: TaskId, after: u64) -> Result<Vec<StoredEntry>> {
         Ok(self.state().entries.get(&id).map(|e| e.iter().filter(|e| e.event.seq > after).cloned().collect()).unwrap_or_default())
     }
-}
-
-/// The error for a plan that a task has already.
-pub(super) fn ran_before(task: TaskId) -> Error {
-    Error::conflict(format!("this plan was applied already, by task {task}")).context("task", task).hint("a plan runs once; plan again")
-}
-
-/// The error for a resource that somebody else owns.
-pub(super) fn owned_by_other(resource: &Resource, other: &EntityRef) -> Error {
-    Error::refused(format!("the {resource} belongs to {other}")).context("server", &resource.server)
 }

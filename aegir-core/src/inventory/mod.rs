@@ -5,8 +5,9 @@
 
 mod journal;
 pub mod memory;
-#[cfg(any())]
+#[cfg(feature = "orm")]
 pub mod orm;
+mod refusal;
 
 pub use journal::{Entry, Journal, Lease, LeaseMode, Locks, StoredEntry, Task, TaskFilter, TaskId, TaskState, Worker};
 

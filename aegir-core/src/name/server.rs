@@ -17,7 +17,10 @@ impl ServerName {
         let name = input.strip_prefix('@').unwrap_or(input);
         check("server name", name, 190, |c| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-'), "a-z 0-9 . _ -")?;
         if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || name.contains("..") || name.ends_with('.') {
-            return Err(Error::invalid(format!("the server name {} must start with a letter or digit and hold no empty part", shown(name))));
+            return Err(Error::invalid(format!(
+                "the server name {} must start with a letter or digit and hold no empty part",
+                shown(name)
+            )));
         }
         Ok(Self(name.to_owned()))
     }

@@ -29,7 +29,8 @@ pub struct Step {
 impl Step {
     /// A step from a typed action.
     pub fn new<A: Action>(server: &ServerName, owner: &EntityRef, action: &A) -> Result<Self> {
-        let params = serde_json::to_value(action).map_err(|e| Error::internal(format!("the action {} does not serialise", A::NAME)).because(e))?;
+        let params =
+            serde_json::to_value(action).map_err(|e| Error::internal(format!("the action {} does not serialise", A::NAME)).because(e))?;
         Ok(Self { server: server.clone(), owner: owner.clone(), action: A::NAME.to_owned(), params, summary: action.summary() })
     }
 }
@@ -41,9 +42,9 @@ pub enum Stage {
     /// One step.
     Step(Box<Step>),
     /// One after the other.
-    Series(Vec<Stage>),
+    Series(Vec<Self>),
     /// Side by side; all end before the next stage begins.
-    Parallel(Vec<Stage>),
+    Parallel(Vec<Self>),
 }
 
 impl Stage {
@@ -56,7 +57,8 @@ impl Stage {
 
     /// The same shape with only the steps that `keep` wants; `index` counts them in order.
     fn retain(self, index: &mut usize, keep: &dyn Fn(usize) -> bool) -> Option<Self> {
-        let children = |stages: Vec<Self>, index: &mut usize| -> Vec<Self> { stages.into_iter().filter_map(|s| s.retain(index, keep)).collect() };
+        let children =
+            |stages: Vec<Self>, index: &mut usize| -> Vec<Self> { stages.into_iter().filter_map(|s| s.retain(index, keep)).collect() };
         match self {
             Self::Step(step) => {
                 *index += 1;

@@ -81,7 +81,8 @@ impl Planned {
 
     /// How many steps create, change, remove, run.
     pub fn counts(&self) -> [(Change, usize); 4] {
-        [Change::Create, Change::Change, Change::Remove, Change::Run].map(|change| (change, self.steps.iter().filter(|s| s.diff.change == change).count()))
+        [Change::Create, Change::Change, Change::Remove, Change::Run]
+            .map(|change| (change, self.steps.iter().filter(|s| s.diff.change == change).count()))
     }
 
     /// The saved form: JSON with a mark that only this inventory's key makes.
@@ -103,7 +104,11 @@ impl Planned {
         }
         let planned: Self = serde_json::from_value(body).map_err(|e| broken().because(e))?;
         if planned.format != FORMAT {
-            return Err(Error::new(crate::ErrorKind::Unsupported, format!("this plan has the format {}; this build reads {FORMAT}", planned.format)).hint(hint));
+            return Err(Error::new(
+                crate::ErrorKind::Unsupported,
+                format!("this plan has the format {}; this build reads {FORMAT}", planned.format),
+            )
+            .hint(hint));
         }
         Ok(planned)
     }

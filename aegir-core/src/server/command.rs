@@ -57,6 +57,8 @@ pub struct Command {
     pub timeout: Duration,
     /// Sees its standard output, line by line.
     pub lines: Option<LineSink>,
+    /// Whether running it twice does no harm, so that a transport may try again after a lost connection.
+    pub idempotent: bool,
 }
 
 impl Command {
@@ -71,6 +73,7 @@ impl Command {
             sudo: false,
             timeout: DEFAULT_TIMEOUT,
             lines: None,
+            idempotent: false,
         }
     }
 
@@ -120,6 +123,13 @@ impl Command {
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
+        self
+    }
+
+    /// Says that running it twice does no harm.
+    #[must_use]
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
         self
     }
 
@@ -189,6 +199,8 @@ impl Output {
         let lines: Vec<&str> = said.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();
         let tail = lines[lines.len().saturating_sub(12)..].join("\n");
         let cause = if tail.is_empty() { format!("exit status {}, without a word", self.status) } else { tail };
-        Err(Error::failed(format!("{doing}: {} ended with status {}", command.program, self.status)).context("command", command).because(cause))
+        Err(Error::failed(format!("{doing}: {} ended with status {}", command.program, self.status))
+            .context("command", command)
+            .because(cause))
     }
 }

@@ -70,7 +70,7 @@ pub struct Facts {
 impl Facts {
     /// The command that gathers them; `root` is Aegir's directory there.
     pub fn command(root: &str) -> Command {
-        Command::new("sh").args(["-s", "--", root]).input(Input::Bytes(include_bytes!("facts.sh").to_vec()))
+        Command::new("sh").args(["-s", "--", root]).input(Input::Bytes(include_bytes!("facts.sh").to_vec())).idempotent()
     }
 
     /// Reads what the script printed: `key<TAB>value` lines.
@@ -125,7 +125,14 @@ impl Facts {
             let list: Vec<String> = self.php.iter().filter(usable).map(Php::version_text).collect();
             if list.is_empty() { "none with both command line and FPM".to_owned() } else { list.join(", ") }
         };
-        let refuse = |what: String| Err(Error::refused(what).hint(format!("{} has PHP {}; install one in the range {} with its -cli, -fpm and -mysql packages", self.hostname, here(), codebase.php_range())));
+        let refuse = |what: String| {
+            Err(Error::refused(what).hint(format!(
+                "{} has PHP {}; install one in the range {} with its -cli, -fpm and -mysql packages",
+                self.hostname,
+                here(),
+                codebase.php_range()
+            )))
+        };
         let title = format!("{} {}", codebase.application, codebase.version);
         if let Some(wanted) = wanted {
             let found = self.php.iter().filter(usable).find(|p| p.version_text() == wanted);

@@ -92,7 +92,7 @@ pub struct FileStat {
     pub gid: u32,
     /// The group's name, where it has one.
     pub group: String,
-    /// Bytes.
+    /// A file's bytes; 0 for everything else, whose size says nothing.
     pub size: u64,
 }
 

@@ -27,11 +27,15 @@ impl LocalServer {
 
     fn file_error(&self, doing: &str, path: &Utf8Path, error: std::io::Error) -> Error {
         let hint = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => Some(format!("check the owner and mode with `ls -ld {path}`; `aegir server verify {}` mends Aegir's own directories", self.name)),
+            std::io::ErrorKind::PermissionDenied => Some(format!(
+                "check the owner and mode with `ls -ld {path}`; `aegir server verify {}` mends Aegir's own directories",
+                self.name
+            )),
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some(format!("free some space: `df -h {path}`")),
             _ => None,
         };
-        let made = Error::failed(format!("{doing} {path} on {}", self.name)).context("server", &self.name).context("file", path).because(error);
+        let made =
+            Error::failed(format!("{doing} {path} on {}", self.name)).context("server", &self.name).context("file", path).because(error);
         match hint {
             Some(hint) => made.hint(hint),
             None => made,
@@ -39,7 +43,12 @@ impl LocalServer {
     }
 
     /// Runs blocking file work off the async threads.
-    async fn files<T: Send + 'static>(&self, doing: &str, path: &Utf8Path, work: impl FnOnce(&Utf8Path) -> std::io::Result<T> + Send + 'static) -> Result<T> {
+    async fn files<T: Send + 'static>(
+        &self,
+        doing: &str,
+        path: &Utf8Path,
+        work: impl FnOnce(&Utf8Path) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T> {
         let owned = path.to_owned();
         match tokio::task::spawn_blocking(move || work(&owned)).await {
             Ok(result) => result.map_err(|error| self.file_error(doing, path, error)),
@@ -57,7 +66,9 @@ impl LocalServer {
         let output = self.run(&Command::new("getent").args([database, name])).await?;
         let text = output.text();
         text.split(':').nth(2).and_then(|n| n.parse().ok()).map(Some).ok_or_else(|| {
-            Error::refused(format!("server {} has no {database} entry {name}", self.name)).context("server", &self.name).hint(format!("`getent {database} {name}` must print it"))
+            Error::refused(format!("server {} has no {database} entry {name}", self.name))
+                .context("server", &self.name)
+                .hint(format!("`getent {database} {name}` must print it"))
         })
     }
 
@@ -79,13 +90,27 @@ impl Server for LocalServer {
     }
 
     async fn run(&self, command: &Command) -> Result<Output> {
-        let problem = |what: &str| Error::failed(format!("running {} on {}: {what}", command.program, self.name)).context("server", &self.name).context("command", command);
+        let problem = |what: &str| {
+            Error::failed(format!("running {} on {}: {what}", command.program, self.name))
+                .context("server", &self.name)
+                .context("command", command)
+        };
         let mut child = build(command).spawn().map_err(|e| {
-            problem("it did not start").with_kind(if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::Refused } else { ErrorKind::Failed }).because(e).hint(format!("install {} there, or run `aegir server verify {}`", command.program, self.name))
+            problem("it did not start")
+                .with_kind(if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::Refused } else { ErrorKind::Failed })
+                .because(e)
+                .hint(format!("install {} there, or run `aegir server verify {}`", command.program, self.name))
         })?;
         let group = child.id();
         let finished = tokio::time::timeout(command.timeout, talk(&mut child, command)).await;
         match finished {
+            // It runs behind `setpriv`, which is there, so only that says that the program is not.
+            Ok(Ok(output)) if matches!(output.status, 126 | 127) && output.stderr.starts_with(b"setpriv: failed to execute ") => {
+                Err(problem("it did not start")
+                    .with_kind(ErrorKind::Refused)
+                    .because(output.error_text().trim().to_owned())
+                    .hint(format!("install {} there, or run `aegir server verify {}`", command.program, self.name)))
+            }
             Ok(Ok(output)) => Ok(output),
             Ok(Err(error)) => Err(problem("talking to it failed").because(error)),
             Err(_) => {
@@ -104,11 +129,16 @@ impl Server for LocalServer {
         });
         let Some((kind, meta)) = found.await? else { return Ok(None) };
         let group = group_name(self, meta.gid()).await?;
-        Ok(Some(FileStat { kind, mode: meta.mode() & 0o7777, uid: meta.uid(), gid: meta.gid(), group, size: meta.len() }))
+        let size = if kind == FileKind::File { meta.len() } else { 0 };
+        Ok(Some(FileStat { kind, mode: meta.mode() & 0o7777, uid: meta.uid(), gid: meta.gid(), group, size }))
     }
 
     async fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>> {
-        self.files("reading", path, |path| match std::fs::read(path) {
+        // A pipe would keep us until somebody writes into it, and whoever owns a site could put one there.
+        let read = |path: &Utf8Path| {
+            if std::fs::metadata(path)?.is_file() { std::fs::read(path) } else { Err(std::io::Error::other("it is no file")) }
+        };
+        self.files("reading", path, move |path| match read(path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(None),
             Err(e) => Err(e),
@@ -118,6 +148,10 @@ impl Server for LocalServer {
 
     async fn list(&self, path: &Utf8Path) -> Result<Option<Vec<String>>> {
         self.files("listing", path, |path| {
+            // A link to a directory is none.
+            if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
+                return Ok(None);
+            }
             let entries = match std::fs::read_dir(path) {
                 Ok(entries) => entries,
                 Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok(None),
@@ -125,7 +159,8 @@ impl Server for LocalServer {
             };
             let mut names = Vec::new();
             for entry in entries {
-                let name = entry?.file_name().into_string().map_err(|n| std::io::Error::other(format!("{} is not UTF-8", n.to_string_lossy())))?;
+                let name =
+                    entry?.file_name().into_string().map_err(|n| std::io::Error::other(format!("{} is not UTF-8", n.to_string_lossy())))?;
                 names.push(name);
             }
             names.sort_unstable();
@@ -140,7 +175,9 @@ impl Server for LocalServer {
         let path = file.path.clone();
         self.files("writing", &path, move |path| {
             let temporary = temporary_name(path);
-            let result = write_temporary(&temporary, &file, uid, gid).and_then(|()| std::fs::rename(&temporary, path)).and_then(|()| sync_parent(path));
+            let result = write_temporary(&temporary, &file, uid, gid)
+                .and_then(|()| std::fs::rename(&temporary, path))
+                .and_then(|()| sync_parent(path));
             if result.is_err() {
                 let _ = std::fs::remove_file(&temporary);
             }
@@ -181,7 +218,13 @@ impl Server for LocalServer {
     async fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         let to = to.to_owned();
         self.files("moving", from, move |from| {
-            rustix::fs::renameat_with(rustix::fs::CWD, from.as_std_path(), rustix::fs::CWD, to.as_std_path(), rustix::fs::RenameFlags::NOREPLACE)?;
+            rustix::fs::renameat_with(
+                rustix::fs::CWD,
+                from.as_std_path(),
+                rustix::fs::CWD,
+                to.as_std_path(),
+                rustix::fs::RenameFlags::NOREPLACE,
+            )?;
             sync_parent(&to)
         })
         .await
@@ -261,8 +304,9 @@ fn write_temporary(temporary: &Utf8Path, file: &FileSpec, uid: Option<u32>, gid:
     if uid.is_some() || gid.is_some() {
         std::os::unix::fs::fchown(&handle, uid, gid)?;
     }
-    handle.set_permissions(std::fs::Permissions::from_mode(file.permissions.mode))?;
     handle.write_all(&file.content)?;
+    // Last: a change of owner and every write take setuid and setgid away. Until here only its owner can open it.
+    handle.set_permissions(std::fs::Permissions::from_mode(file.permissions.mode))?;
     handle.sync_all()
 }
 
@@ -279,7 +323,11 @@ fn build(command: &Command) -> tokio::process::Command {
         built.args(["sudo", "-n", "--"]);
     }
     built.arg(&command.program).args(&command.args);
-    built.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
+    built
+        .env_clear()
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LANG", "C.UTF-8")
+        .env("LC_ALL", "C.UTF-8");
     built.envs(command.env.iter().map(|(k, v)| (k, v)));
     if let Some(cwd) = &command.cwd {
         built.current_dir(cwd);
@@ -317,7 +365,8 @@ async fn talk(child: &mut tokio::process::Child, command: &Command) -> std::io::
     Ok(Output { status, stdout, stderr })
 }
 
-async fn drain_lines(pipe: Option<tokio::process::ChildStdout>, sink: Option<&LineSink>) -> std::io::Result<Vec<u8>> {
+/// Reads to the end; whoever listens hears each line as it comes.
+pub(super) async fn drain_lines(pipe: Option<impl tokio::io::AsyncRead + Unpin>, sink: Option<&LineSink>) -> std::io::Result<Vec<u8>> {
     let Some(mut pipe) = pipe else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     let Some(sink) = sink else {
@@ -343,6 +392,7 @@ fn kill_group(pid: Option<u32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::Input;
 
     fn here() -> (tempfile::TempDir, LocalServer, Utf8PathBuf) {
         let dir = tempfile::tempdir().unwrap();

@@ -7,12 +7,14 @@ mod facts;
 mod file;
 mod local;
 mod observer;
+mod ssh;
 
 pub use command::{Command, Input, LineSink, Output};
 pub use facts::{Disk, Facts, Php};
 pub use file::{DirSpec, FileKind, FileSpec, FileStat, Id, OwnedPath, Permissions};
 pub use local::LocalServer;
 pub use observer::Observer;
+pub use ssh::{HostKey, SshConfig, SshServer, pin_host_keys, pinned_host_keys, scan_host_keys};
 
 use async_trait::async_trait;
 use camino::Utf8Path;

@@ -65,6 +65,7 @@ impl Registry {
         actions.add::<action::RecordSite>();
         actions.add::<action::ForgetPlatform>();
         actions.add::<action::ForgetSite>();
+        action::register_machine(&mut actions);
         Self { services: BTreeMap::new(), types: BTreeMap::new(), applications: Vec::new(), actions, templates: BTreeMap::new() }
     }
 
@@ -91,7 +92,11 @@ impl Registry {
 
     /// Adds an application. Panics on a second one of the same name.
     pub fn application(&mut self, application: impl Application + 'static) -> &mut Self {
-        assert!(!self.applications.iter().any(|a| a.name() == application.name()), "application {} is registered twice", application.name());
+        assert!(
+            !self.applications.iter().any(|a| a.name() == application.name()),
+            "application {} is registered twice",
+            application.name()
+        );
         self.add_templates(application.templates());
         application.actions(&mut self.actions);
         self.applications.push(Arc::new(application));
@@ -127,7 +132,12 @@ impl Registry {
     pub fn service_order(&self) -> Vec<&'static str> {
         let mut order: Vec<&'static str> = Vec::new();
         while order.len() < self.services.len() {
-            let ready: Vec<&'static str> = self.services.values().filter(|s| !order.contains(&s.name()) && s.after().iter().all(|a| order.contains(a) || !self.services.contains_key(a))).map(|s| s.name()).collect();
+            let ready: Vec<&'static str> = self
+                .services
+                .values()
+                .filter(|s| !order.contains(&s.name()) && s.after().iter().all(|a| order.contains(a) || !self.services.contains_key(a)))
+                .map(|s| s.name())
+                .collect();
             if ready.is_empty() {
                 // A circle: the rest in the order of their names.
                 order.extend(self.services.keys().copied().filter(|name| !order.contains(name)).collect::<Vec<_>>());
@@ -139,13 +149,17 @@ impl Registry {
 
     /// The service types, by name, with their schemas.
     pub fn types(&self) -> Vec<TypeInfo> {
-        self.types.iter().map(|(name, entry)| TypeInfo { name, service: entry.service, title: entry.title, schema: (entry.schema)().to_value() }).collect()
+        self.types
+            .iter()
+            .map(|(name, entry)| TypeInfo { name, service: entry.service, title: entry.title, schema: (entry.schema)().to_value() })
+            .collect()
     }
 
     fn entry(&self, name: &str) -> Result<&TypeEntry> {
         self.types.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.types.keys().copied().collect();
-            Error::invalid(format!("there is no service type {}; this build has: {}", crate::name::shown(name), known.join(", "))).hint("`aegir service list` shows what each is for")
+            Error::invalid(format!("there is no service type {}; this build has: {}", crate::name::shown(name), known.join(", ")))
+                .hint("`aegir service list` shows what each is for")
         })
     }
 
@@ -153,12 +167,20 @@ impl Registry {
     pub fn bind(&self, service: &str, service_type: &str, config: serde_json::Value) -> Result<ServiceBinding> {
         let Some(wanted) = self.services.get(service) else {
             let known: Vec<&str> = self.services.keys().copied().collect();
-            return Err(Error::invalid(format!("there is no service {}; this build has: {}", crate::name::shown(service), known.join(", "))));
+            return Err(Error::invalid(format!(
+                "there is no service {}; this build has: {}",
+                crate::name::shown(service),
+                known.join(", ")
+            )));
         };
         let entry = self.entry(service_type)?;
         if entry.service != service {
             let fitting: Vec<&str> = self.types.iter().filter(|(_, e)| e.service == service).map(|(n, _)| *n).collect();
-            return Err(Error::invalid(format!("{service_type} fills the {} service, not {service}; for {service} there is: {}", entry.service, fitting.join(", "))));
+            return Err(Error::invalid(format!(
+                "{service_type} fills the {} service, not {service}; for {service} there is: {}",
+                entry.service,
+                fitting.join(", ")
+            )));
         }
         let binding = ServiceBinding { service_type: service_type.to_owned(), config };
         wanted.accept(&self.build(&binding)?.capabilities())?;
@@ -168,8 +190,11 @@ impl Registry {
     /// Builds a service type from a binding.
     pub fn build(&self, binding: &ServiceBinding) -> Result<Box<dyn ServiceType>> {
         let entry = self.entry(&binding.service_type)?;
-        (entry.build)(binding.config.clone())
-            .map_err(|why| Error::invalid(format!("the settings of {} are not valid", binding.service_type)).because(why).hint(format!("`aegir service show {}` prints what they may be", binding.service_type)))
+        (entry.build)(binding.config.clone()).map_err(|why| {
+            Error::invalid(format!("the settings of {} are not valid", binding.service_type))
+                .because(why)
+                .hint(format!("`aegir service show {}` prints what they may be", binding.service_type))
+        })
     }
 
     /// What a service type can do, with settings it accepts.

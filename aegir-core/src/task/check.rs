@@ -37,7 +37,11 @@ fn user(server: &Server, facts: &Facts) -> Check {
     if facts.user == server.user {
         Check::pass("user", format!("commands run as {}", facts.user))
     } else {
-        Check::fail("user", format!("commands run as {}, not as {}", facts.user, server.user), format!("run aegir as {}: `sudo -u {} aegir …`", server.user, server.user))
+        Check::fail(
+            "user",
+            format!("commands run as {}, not as {}", facts.user, server.user),
+            format!("run aegir as {}: `sudo -u {} aegir …`", server.user, server.user),
+        )
     }
 }
 
@@ -45,7 +49,11 @@ fn web_group(server: &Server, facts: &Facts) -> Check {
     if facts.groups.contains(&server.web_group) {
         Check::pass("web-group", format!("{} is in the group {}", facts.user, server.web_group))
     } else {
-        Check::fail("web-group", format!("{} is in {}, not in {}", facts.user, facts.groups.join(", "), server.web_group), format!("as root: `usermod -aG {} {}`, then log in again", server.web_group, server.user))
+        Check::fail(
+            "web-group",
+            format!("{} is in {}, not in {}", facts.user, facts.groups.join(", "), server.web_group),
+            format!("as root: `usermod -aG {} {}`, then log in again", server.web_group, server.user),
+        )
     }
 }
 
@@ -67,5 +75,9 @@ fn space(server: &Server, facts: &Facts) -> Check {
 
 fn clock(facts: &Facts) -> Check {
     let skew = (facts.clock - chrono::Utc::now().timestamp()).abs();
-    if skew > 60 { Check::warn("clock", format!("{skew} s from the master's"), "as root: `timedatectl set-ntp true`") } else { Check::pass("clock", format!("{skew} s from the master's")) }
+    if skew > 60 {
+        Check::warn("clock", format!("{skew} s from the master's"), "as root: `timedatectl set-ntp true`")
+    } else {
+        Check::pass("clock", format!("{skew} s from the master's"))
+    }
 }

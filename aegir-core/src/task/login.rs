@@ -14,7 +14,9 @@ pub(crate) async fn login_link(core: &Arc<Core>, uri: &SiteUri) -> Result<Secret
     let inventory = &*core.inventory;
     let site = find::site_context(inventory, find::site(inventory, uri).await?).await?;
     if site.site.state == SiteState::Disabled {
-        return Err(Error::refused(format!("site {uri} is disabled, so nobody can log in")).context("site", uri).hint(format!("enable it with `aegir site enable {uri}`")));
+        return Err(Error::refused(format!("site {uri} is disabled, so nobody can log in"))
+            .context("site", uri)
+            .hint(format!("enable it with `aegir site enable {uri}`")));
     }
     let server = core.connect_to(&site.web).await?;
     core.registry.application_named(&site.platform.codebase.application)?.login_link(&site, &*server).await

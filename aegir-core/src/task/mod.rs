@@ -3,6 +3,7 @@
 mod check;
 mod find;
 mod login;
+mod machine_prepare;
 mod platform_add;
 mod platform_delete;
 mod platform_verify;
@@ -14,7 +15,7 @@ mod site_delete;
 mod site_install;
 mod site_verify;
 
-pub use request::{AddPlatform, ChangeSite, EnrolServer, InstallSite, Request};
+pub use request::{AddPlatform, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
 
 pub(crate) use check::check_server;
 pub(crate) use find::{no_server, server_named};
@@ -43,6 +44,7 @@ pub(crate) struct Draft {
 pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned> {
     let cx = PlanContext::new(core);
     let draft = match request {
+        Request::PrepareMachine(new) => machine_prepare::plan(new, &cx).await,
         Request::EnrolServer(new) => server_enrol::plan(new, &cx).await,
         Request::VerifyServer { server } => server_verify::plan(server, &cx).await,
         Request::AddPlatform(new) => platform_add::plan(new, &cx).await,
@@ -54,7 +56,9 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         Request::DeleteSite { site } => site_delete::plan(site, &cx).await,
     }?;
     let mut planned = Planned::new(draft.kind, draft.subject.clone(), draft.title);
-    planned.touches = std::iter::once((draft.subject.clone(), LeaseMode::Exclusive)).chain(draft.reads.iter().filter(|e| **e != draft.subject).map(|e| (e.clone(), LeaseMode::Shared))).collect();
+    planned.touches = std::iter::once((draft.subject.clone(), LeaseMode::Exclusive))
+        .chain(draft.reads.iter().filter(|e| **e != draft.subject).map(|e| (e.clone(), LeaseMode::Shared)))
+        .collect();
     planned.touches.dedup_by(|a, b| a.0 == b.0);
     planned.warnings = cx.take_warnings();
     let entities: Vec<EntityRef> = planned.touches.iter().map(|(e, _)| e.clone()).collect();

@@ -13,7 +13,9 @@ pub(super) async fn plan(name: &PlatformName, cx: &PlanContext<'_>) -> Result<Dr
     let server = find::server(cx.inventory(), &platform.server).await?;
     let sites = cx.inventory().sites(&SiteFilter { platform: Some(name.clone()), server: None }).await?;
     if let Some(first) = sites.first() {
-        return Err(Error::refused(format!("platform {name} still has {} sites, {} among them", sites.len(), first.uri)).context("platform", name).hint(format!("`aegir site list --platform {name}` shows them; delete or migrate them first")));
+        return Err(Error::refused(format!("platform {name} still has {} sites, {} among them", sites.len(), first.uri))
+            .context("platform", name)
+            .hint(format!("`aegir site list --platform {name}` shows them; delete or migrate them first")));
     }
     let owner = EntityRef::from(&platform);
     let operation = Operation::DeletePlatform { platform: &platform, server: &server };
@@ -27,5 +29,11 @@ pub(super) async fn plan(name: &PlatformName, cx: &PlanContext<'_>) -> Result<Dr
         cx.warn(format!("the code at {} stays: Aegir did not put it there", platform.path));
     }
     plan = plan.then(&server.name, &owner, &ForgetPlatform { name: name.clone() })?;
-    Ok(Draft { kind: "platform.delete", title: format!("delete platform {name}"), subject: owner, plan, reads: vec![EntityRef::from(&server)] })
+    Ok(Draft {
+        kind: "platform.delete",
+        title: format!("delete platform {name}"),
+        subject: owner,
+        plan,
+        reads: vec![EntityRef::from(&server)],
+    })
 }

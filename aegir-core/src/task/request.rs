@@ -12,6 +12,8 @@ use crate::name::{MachineName, PlatformName, ServerName, SiteUri};
 #[serde(rename_all = "snake_case", tag = "task")]
 #[non_exhaustive]
 pub enum Request {
+    /// Prepare the bare machine this runs on, as root.
+    PrepareMachine(PrepareMachine),
     /// Take a server under management and verify it.
     EnrolServer(EnrolServer),
     /// Gather facts, check, bring the server's configuration up to date.
@@ -45,6 +47,18 @@ pub enum Request {
         /// Which.
         site: SiteUri,
     },
+}
+
+/// The machine to prepare as the master.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PrepareMachine {
+    /// Its fully qualified host name.
+    pub hostname: String,
+    /// What will fill its services.
+    #[serde(default)]
+    pub services: BTreeMap<String, ServiceBinding>,
+    /// Whether to install missing packages.
+    pub packages: bool,
 }
 
 /// A server to take under management.

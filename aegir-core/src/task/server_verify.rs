@@ -26,7 +26,9 @@ pub(super) async fn draw(mut server: Server, cx: &PlanContext<'_>) -> Result<(Se
     }
     if server.web_group.is_empty() {
         server.web_group = facts.web_group.clone().ok_or_else(|| {
-            Error::refused(format!("server {} has no group that web servers run as", server.name)).context("server", &server.name).hint("install a web server there first: `apt-get install apache2`")
+            Error::refused(format!("server {} has no group that web servers run as", server.name))
+                .context("server", &server.name)
+                .hint("install a web server there first: `apt-get install apache2`")
         })?;
     }
     refuse_failed(&Server { facts: Some(facts), ..server.clone() }, &observer, cx).await?;
@@ -53,7 +55,14 @@ fn lasting(facts: &Facts) -> Facts {
 /// Aegir's own directories on a server, with their modes; services add theirs below `config/NAME`.
 fn directories(server: &Server) -> Vec<(Utf8PathBuf, u32)> {
     let root = &server.root;
-    vec![(root.join("config"), 0o711), (root.join("config/includes"), 0o711), (server.config_dir(), 0o711), (root.join("platforms"), 0o755), (server.backup_dir(), 0o700)]
+    vec![
+        (root.join("config"), 0o711),
+        (root.join("config/includes"), 0o711),
+        (server.config_dir(), 0o711),
+        (server.config_dir().join("credentials.d"), 0o700),
+        (root.join("platforms"), 0o755),
+        (server.backup_dir(), 0o700),
+    ]
 }
 
 async fn refuse_failed(server: &Server, observer: &crate::server::Observer, cx: &PlanContext<'_>) -> Result<()> {
@@ -63,7 +72,10 @@ async fn refuse_failed(server: &Server, observer: &crate::server::Observer, cx: 
             Finding::Pass => {}
             Finding::Warn => cx.warn(format!("{}: {}; {}", check.name, check.evidence, check.mend)),
             Finding::Fail => {
-                let error = failed.take().unwrap_or_else(|| Error::refused(format!("server {} fails the check {}: {}", server.name, check.name, check.evidence)).context("server", &server.name));
+                let error = failed.take().unwrap_or_else(|| {
+                    Error::refused(format!("server {} fails the check {}: {}", server.name, check.name, check.evidence))
+                        .context("server", &server.name)
+                });
                 failed = Some(error.hint(check.mend));
             }
         }

@@ -15,8 +15,14 @@ pub(super) async fn plan(change: &ChangeSite, cx: &PlanContext<'_>) -> Result<Dr
     site.state = change.state.unwrap_or(site.state);
     site.aliases = change.aliases.clone().unwrap_or(site.aliases);
     site.redirect_to = change.redirect_to.clone().unwrap_or(site.redirect_to);
-    site_install::addresses(&site.uri, &site.aliases, site.redirect_to.as_ref(), cx.inventory()).await?;
+    site_install::addresses(&site.uri, &site.aliases, site.redirect_to.as_ref(), Some(&site.uri), cx.inventory()).await?;
     let site = find::site_context(cx.inventory(), site).await?;
     let plan = site_verify::draw(&site, cx).await?;
-    Ok(Draft { kind: "site.change", title: format!("{verb} site {}", change.uri), subject: EntityRef::from(&site.site), plan, reads: site_verify::reads(&site) })
+    Ok(Draft {
+        kind: "site.change",
+        title: format!("{verb} site {}", change.uri),
+        subject: EntityRef::from(&site.site),
+        plan,
+        reads: site_verify::reads(&site),
+    })
 }

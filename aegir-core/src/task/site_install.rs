@@ -14,18 +14,23 @@ use crate::{Error, ErrorKind, Result};
 pub(super) async fn plan(new: &InstallSite, cx: &PlanContext<'_>) -> Result<Draft> {
     let platform = find::platform(cx.inventory(), &new.platform).await?;
     if platform.locked {
-        return Err(Error::refused(format!("platform {} is locked: it takes no new sites", platform.name)).context("platform", &platform.name).hint(format!("unlock it with `aegir platform unlock {}`", platform.name)));
+        return Err(Error::refused(format!("platform {} is locked: it takes no new sites", platform.name))
+            .context("platform", &platform.name)
+            .hint(format!("unlock it with `aegir platform unlock {}`", platform.name)));
     }
-    addresses(&new.uri, &new.aliases, new.redirect_to.as_ref(), cx.inventory()).await?;
+    addresses(&new.uri, &new.aliases, new.redirect_to.as_ref(), None, cx.inventory()).await?;
     let profile = profile(new, &platform)?;
     let web = find::server(cx.inventory(), &platform.server).await?;
     let db = database_server(new.db_server.as_ref(), &web, cx).await?;
-    web.facts()?.php_for(&platform.codebase, platform.php.as_deref()).map_err(|e| e.context("server", &web.name).context("platform", &platform.name))?;
+    web.facts()?
+        .php_for(&platform.codebase, platform.php.as_deref())
+        .map_err(|e| e.context("server", &web.name).context("platform", &platform.name))?;
     let (title, email) = (title(new)?, email(new)?);
 
     let provide = Operation::ProvideDatabase { uri: &new.uri, web: &web, db: &db };
     let plan = cx.service_type(&db, "db")?.plan(&provide, cx).await?;
-    let database = cx.bindings().take::<Database>().ok_or_else(|| Error::internal(format!("the db service of {} provided no database", db.name)))?;
+    let database =
+        cx.bindings().take::<Database>().ok_or_else(|| Error::internal(format!("the db service of {} provided no database", db.name)))?;
     let site = Site {
         uri: new.uri.clone(),
         platform: platform.name.clone(),
@@ -54,22 +59,34 @@ pub(super) async fn plan(new: &InstallSite, cx: &PlanContext<'_>) -> Result<Draf
     Ok(Draft { kind: "site.install", title: format!("install site {} on {}", new.uri, new.platform), subject: owner, plan, reads })
 }
 
-/// Refuses addresses that another site has, that repeat, or a redirection to none of them.
-pub(super) async fn addresses(uri: &SiteUri, aliases: &[SiteUri], redirect_to: Option<&SiteUri>, inventory: &dyn Inventory) -> Result<()> {
+/// Refuses addresses that a site has (other than `known`, the one that is being changed), that repeat, or a
+/// redirection to none of them.
+pub(super) async fn addresses(
+    uri: &SiteUri,
+    aliases: &[SiteUri],
+    redirect_to: Option<&SiteUri>,
+    known: Option<&SiteUri>,
+    inventory: &dyn Inventory,
+) -> Result<()> {
     let all: Vec<&SiteUri> = std::iter::once(uri).chain(aliases).collect();
     for (index, address) in all.iter().enumerate() {
         if all[..index].contains(address) {
             return Err(Error::invalid(format!("the address {address} is given twice")));
         }
-        if let Some(holder) = inventory.site_at(address).await? {
-            let message = if holder == **address { format!("there is a site {address} already") } else { format!("{address} is taken: it is an alias of the site {holder}") };
-            if holder != *uri || inventory.site(uri).await?.is_none() {
-                return Err(Error::conflict(message).context("site", &holder).hint(format!("look at it with `aegir site show {holder}`")));
-            }
+        if let Some(holder) = inventory.site_at(address).await?.filter(|holder| Some(holder) != known) {
+            let message = if holder == **address {
+                format!("there is a site {address} already")
+            } else {
+                format!("{address} is taken: it is an alias of the site {holder}")
+            };
+            return Err(Error::conflict(message).context("site", &holder).hint(format!("look at it with `aegir site show {holder}`")));
         }
     }
     match redirect_to {
-        Some(target) if !all.contains(&target) => Err(Error::invalid(format!("the site cannot redirect to {target}, which is neither its URI nor an alias")).hint(format!("add it with `--alias {target}`"))),
+        Some(target) if !all.contains(&target) => {
+            Err(Error::invalid(format!("the site cannot redirect to {target}, which is neither its URI nor an alias"))
+                .hint(format!("add it with `--alias {target}`")))
+        }
         _ => Ok(()),
     }
 }
@@ -78,9 +95,12 @@ fn profile(new: &InstallSite, platform: &Platform) -> Result<MachineName> {
     match &new.profile {
         Some(name) => platform.profile(name).map(|p| p.name.clone()),
         None => {
-            let visible = || platform.codebase.profiles.iter().filter(|p| !p.hidden);
-            let chosen = visible().find(|p| p.name.as_str() == "standard").or_else(|| visible().next());
-            chosen.map(|p| p.name.clone()).ok_or_else(|| Error::refused(format!("platform {} has no installation profile", platform.name)).context("platform", &platform.name))
+            // Applications list the one to offer first: a distribution's own, else their standard one.
+            let profiles = &platform.codebase.profiles;
+            let chosen = profiles.iter().find(|p| !p.hidden).or_else(|| profiles.first());
+            chosen.map(|p| p.name.clone()).ok_or_else(|| {
+                Error::refused(format!("platform {} has no installation profile", platform.name)).context("platform", &platform.name)
+            })
         }
     }
 }
@@ -104,7 +124,8 @@ async fn database_server(wanted: Option<&ServerName>, web: &Server, cx: &PlanCon
         0 => Err(Error::refused("no server offers a database").hint("add one: `aegir server edit server_master --db mysql`")),
         _ => {
             let names: Vec<&str> = with_db.iter().map(|s| s.name.as_str()).collect();
-            Err(Error::new(ErrorKind::Invalid, format!("several servers offer a database: {}", names.join(", "))).hint("choose one with `--db-server`"))
+            Err(Error::new(ErrorKind::Invalid, format!("several servers offer a database: {}", names.join(", ")))
+                .hint("choose one with `--db-server`"))
         }
     }
 }
@@ -112,7 +133,10 @@ async fn database_server(wanted: Option<&ServerName>, web: &Server, cx: &PlanCon
 fn title(new: &InstallSite) -> Result<String> {
     let title = new.title.clone().unwrap_or_else(|| new.uri.unicode());
     if title.trim().is_empty() || title.chars().count() > 120 || title.chars().any(char::is_control) {
-        return Err(Error::invalid(format!("the title {} must be 1 to 120 characters without control characters", crate::name::shown(&title))));
+        return Err(Error::invalid(format!(
+            "the title {} must be 1 to 120 characters without control characters",
+            crate::name::shown(&title)
+        )));
     }
     Ok(title)
 }
@@ -120,9 +144,12 @@ fn title(new: &InstallSite) -> Result<String> {
 fn email(new: &InstallSite) -> Result<String> {
     let host = new.uri.host();
     // Applications refuse addresses at names without a dot.
-    let email = new.email.clone().unwrap_or_else(|| if host.contains('.') { format!("admin@{host}") } else { "admin@example.com".to_owned() });
+    let email =
+        new.email.clone().unwrap_or_else(|| if host.contains('.') { format!("admin@{host}") } else { "admin@example.com".to_owned() });
     let valid = email.len() <= 254
-        && email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.'))
+        && email
+            .split_once('@')
+            .is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.'))
         && email.chars().all(|c| c.is_ascii_alphanumeric() || "@._+-".contains(c))
         && email.matches('@').count() == 1;
     if valid { Ok(email) } else { Err(Error::invalid(format!("{} is no e-mail address", crate::name::shown(&email)))) }

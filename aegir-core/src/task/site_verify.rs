@@ -21,7 +21,10 @@ pub(super) fn reads(site: &SiteContext) -> Vec<EntityRef> {
 
 /// What bringing a site up to date changes.
 pub(super) async fn draw(site: &SiteContext, cx: &PlanContext<'_>) -> Result<Plan> {
-    site.web.facts()?.php_for(&site.platform.codebase, site.platform.php.as_deref()).map_err(|e| e.context("server", &site.web.name).context("site", &site.site.uri))?;
+    site.web
+        .facts()?
+        .php_for(&site.platform.codebase, site.platform.php.as_deref())
+        .map_err(|e| e.context("server", &site.web.name).context("site", &site.site.uri))?;
     let operation = Operation::VerifySite { site };
     cx.service_type(&site.db, "db")?
         .plan(&operation, cx)

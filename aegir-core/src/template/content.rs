@@ -67,7 +67,10 @@ impl Content {
             each(Part::Literal(literal))?;
             let (mark, tail) = tail.split_once(CLOSE).ok_or_else(|| Error::internal("a secret's mark has no end"))?;
             let (name, grammar) = mark.split_once('|').ok_or_else(|| Error::internal("a secret's mark has no grammar"))?;
-            let grammar = Grammar::ALL.into_iter().find(|g| g.name() == grammar).ok_or_else(|| Error::internal("a secret's mark names an unknown grammar"))?;
+            let grammar = Grammar::ALL
+                .into_iter()
+                .find(|g| g.name() == grammar)
+                .ok_or_else(|| Error::internal("a secret's mark names an unknown grammar"))?;
             let sealed = self.secrets.get(name).ok_or_else(|| Error::internal(format!("the secret {name} is not at hand")))?;
             each(Part::Secret(sealed, grammar))?;
             rest = tail;
@@ -111,7 +114,8 @@ impl Content {
                 text = text.replace(clear.expose_secret(), "(secret)");
             }
         }
-        let prefixes: Vec<&str> = self.text.lines().filter_map(|line| line.split_once(OPEN).map(|(before, _)| before)).filter(|p| !p.trim().is_empty()).collect();
+        let prefixes: Vec<&str> =
+            self.text.lines().filter_map(|line| line.split_once(OPEN).map(|(before, _)| before)).filter(|p| !p.trim().is_empty()).collect();
         let lines: Vec<String> = text
             .split('\n')
             .map(|line| match prefixes.iter().find(|p| line.starts_with(**p)) {

@@ -4,7 +4,11 @@ use crate::{Error, Result};
 
 fn no_control(grammar: &str, value: &str) -> Result<()> {
     match value.chars().find(|c| c.is_control() || matches!(c, '\u{E000}' | '\u{E001}')) {
-        Some(bad) => Err(Error::invalid(format!("the value {} holds the control character {}, which a {grammar} file cannot carry", crate::name::shown(value), crate::name::shown(&bad.to_string())))),
+        Some(bad) => Err(Error::invalid(format!(
+            "the value {} holds the control character {}, which a {grammar} file cannot carry",
+            crate::name::shown(value),
+            crate::name::shown(&bad.to_string())
+        ))),
         None => Ok(()),
     }
 }
@@ -56,7 +60,10 @@ pub(crate) fn php_string(text: &str) -> Result<String> {
 pub(crate) fn ini(value: &str) -> Result<String> {
     no_control("pool", value)?;
     if value.contains(['"', '\\', '$']) {
-        return Err(Error::invalid(format!("the value {} holds one of \" \\ $, which a pool file cannot carry", crate::name::shown(value))));
+        return Err(Error::invalid(format!(
+            "the value {} holds one of \" \\ $, which a pool file cannot carry",
+            crate::name::shown(value)
+        )));
     }
     Ok(format!("\"{value}\""))
 }

@@ -50,7 +50,8 @@ impl Templates {
     fn builtin(&self, name: &str) -> Result<&'static str> {
         self.builtin.get(name).copied().ok_or_else(|| {
             let known: Vec<&str> = self.builtin.keys().copied().collect();
-            Error::not_found(format!("there is no template {}; there are: {}", crate::name::shown(name), known.join(", "))).hint("`aegir template list` shows them")
+            Error::not_found(format!("there is no template {}; there are: {}", crate::name::shown(name), known.join(", ")))
+                .hint("`aegir template list` shows them")
         })
     }
 
@@ -75,7 +76,11 @@ impl Templates {
             .iter()
             .map(|(name, builtin)| {
                 let (text, origin) = self.source(name)?;
-                let outdated = text.lines().next().and_then(|line| line.split_once(EJECT_MARK)).is_some_and(|(_, mark)| !mark.starts_with(&digest(builtin)));
+                let outdated = text
+                    .lines()
+                    .next()
+                    .and_then(|line| line.split_once(EJECT_MARK))
+                    .is_some_and(|(_, mark)| !mark.starts_with(&digest(builtin)));
                 Ok(TemplateInfo { name: (*name).to_owned(), origin, outdated })
             })
             .collect()
@@ -84,9 +89,13 @@ impl Templates {
     /// What to write to start an override: the path, and the built-in text under a line that says which it was.
     pub fn eject(&self, name: &str) -> Result<(Utf8PathBuf, String)> {
         let builtin = self.builtin(name)?;
-        let path = self.override_path(name).ok_or_else(|| Error::new(ErrorKind::Unsupported, "this Aegir has no directory for template overrides"))?;
+        let path = self
+            .override_path(name)
+            .ok_or_else(|| Error::new(ErrorKind::Unsupported, "this Aegir has no directory for template overrides"))?;
         if path.exists() {
-            return Err(Error::conflict(format!("there is an override already: {path}")).context("file", &path).hint(format!("see `aegir template diff {name}`, or remove the file first")));
+            return Err(Error::conflict(format!("there is an override already: {path}"))
+                .context("file", &path)
+                .hint(format!("see `aegir template diff {name}`, or remove the file first")));
         }
         Ok((path, format!("{{{{!-- {EJECT_MARK}{} --}}}}\n{builtin}", digest(builtin))))
     }
@@ -94,14 +103,22 @@ impl Templates {
     /// How the operator's template differs from the built-in one; empty when there is no override.
     pub fn diff(&self, name: &str) -> Result<String> {
         let (text, _) = self.source(name)?;
-        let body = if text.lines().next().is_some_and(|l| l.contains(EJECT_MARK)) { text.split_once('\n').map_or("", |(_, rest)| rest).to_owned() } else { text };
+        let body = if text.lines().next().is_some_and(|l| l.contains(EJECT_MARK)) {
+            text.split_once('\n').map_or("", |(_, rest)| rest).to_owned()
+        } else {
+            text
+        };
         Ok(crate::plan::Diff::text(name, Some(self.builtin(name)?), Some(&body)).detail)
     }
 
     /// Renders a template. `secrets` are available to the `secret_*` helpers by name.
     pub fn render(&self, name: &str, data: &impl serde::Serialize, secrets: &[(&str, &Sealed)]) -> Result<Content> {
         let (text, origin) = self.source(name)?;
-        let body = if text.lines().next().is_some_and(|l| l.contains(EJECT_MARK)) { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+        let body = if text.lines().next().is_some_and(|l| l.contains(EJECT_MARK)) {
+            text.split_once('\n').map_or("", |(_, rest)| rest)
+        } else {
+            &text
+        };
         let secrets: BTreeMap<String, Sealed> = secrets.iter().map(|(n, s)| ((*n).to_owned(), (*s).clone())).collect();
         let engine = engine(&secrets);
         let rendered = engine.render_template(body, data).map_err(|e| {
@@ -112,12 +129,16 @@ impl Templates {
             let made = Error::refused(format!("rendering the template {shown}")).context("template", name).because(e.to_string());
             match &origin {
                 Origin::BuiltIn => made,
-                Origin::Override(path) => made.context("file", path).hint(format!("compare with the built-in one: `aegir template diff {name}`")),
+                Origin::Override(path) => {
+                    made.context("file", path).hint(format!("compare with the built-in one: `aegir template diff {name}`"))
+                }
             }
         })?;
         if rendered.contains(UNSAFE) {
             let what = rendered.split(UNSAFE).nth(1).unwrap_or_default();
-            return Err(Error::refused(format!("rendering the template {name}: the value {} stands bare", crate::name::shown(what))).context("template", name).hint("quote it for the file's grammar: {{apache x}}, {{nginx x}}, {{php x}}"));
+            return Err(Error::refused(format!("rendering the template {name}: the value {} stands bare", crate::name::shown(what)))
+                .context("template", name)
+                .hint("quote it for the file's grammar: {{apache x}}, {{nginx x}}, {{php x}}"));
         }
         Ok(Content::with_secrets(rendered, secrets))
     }
@@ -144,11 +165,20 @@ fn engine(secrets: &BTreeMap<String, Sealed>) -> Handlebars<'static> {
     // A host name inside a regular expression, for `RewriteCond` and trusted host patterns.
     quoting(&mut engine, "regex", |v| {
         let value = text(v)?;
-        if value.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c)) { Ok(value.replace('.', "\\.")) } else { Err(Error::invalid("only host names and paths can stand in a regular expression")) }
+        if value.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c)) {
+            Ok(value.replace('.', "\\."))
+        } else {
+            Err(Error::invalid("only host names and paths can stand in a regular expression"))
+        }
     });
     for grammar in Grammar::ALL {
         let names: Vec<String> = secrets.keys().cloned().collect();
-        let helper = move |h: &handlebars::Helper<'_>, _: &Handlebars<'_>, _: &handlebars::Context, _: &mut handlebars::RenderContext<'_, '_>, out: &mut dyn Output| -> HelperResult {
+        let helper = move |h: &handlebars::Helper<'_>,
+                           _: &Handlebars<'_>,
+                           _: &handlebars::Context,
+                           _: &mut handlebars::RenderContext<'_, '_>,
+                           out: &mut dyn Output|
+              -> HelperResult {
             let name = h.param(0).and_then(|p| p.value().as_str()).unwrap_or_default();
             if !names.iter().any(|n| n == name) {
                 return Err(failed(format!("there is no secret “{name}” here; there are: {}", names.join(", "))));
@@ -170,7 +200,12 @@ fn failed(message: String) -> RenderError {
 }
 
 fn quoting(engine: &mut Handlebars<'static>, name: &'static str, quote: fn(&serde_json::Value) -> Result<String>) {
-    let helper = move |h: &handlebars::Helper<'_>, _: &Handlebars<'_>, _: &handlebars::Context, _: &mut handlebars::RenderContext<'_, '_>, out: &mut dyn Output| -> HelperResult {
+    let helper = move |h: &handlebars::Helper<'_>,
+                       _: &Handlebars<'_>,
+                       _: &handlebars::Context,
+                       _: &mut handlebars::RenderContext<'_, '_>,
+                       out: &mut dyn Output|
+          -> HelperResult {
         let param = h.param(0).ok_or_else(|| failed(format!("{{{{{name}}}}} needs a value")))?;
         if param.is_value_missing() {
             return Err(failed(format!("{{{{{name} {}}}}}: there is no such variable", param.relative_path().map_or("?", String::as_str))));
@@ -201,7 +236,10 @@ mod tests {
     #[test]
     fn values_are_quoted_and_bare_ones_must_be_harmless() {
         let data = serde_json::json!({ "x": "a b", "host": "example.org" });
-        assert_eq!(templates("{{host}} {{apache x}} {{php x}} {{regex host}}").render("t", &data, &[]).unwrap().shown(), "example.org \"a b\" 'a b' example\\.org");
+        assert_eq!(
+            templates("{{host}} {{apache x}} {{php x}} {{regex host}}").render("t", &data, &[]).unwrap().shown(),
+            "example.org \"a b\" 'a b' example\\.org"
+        );
         assert!(templates("{{x}}").render("t", &data, &[]).is_err(), "a blank may not stand bare");
         assert!(templates("{{y}}").render("t", &data, &[]).is_err(), "a missing variable is an error");
         assert!(templates("{{apache y}}").render("t", &data, &[]).is_err());

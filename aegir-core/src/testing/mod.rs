@@ -4,4 +4,4 @@ mod server;
 mod toy;
 
 pub use server::FakeServer;
-pub use toy::{Toy, world};
+pub use toy::Toy;

@@ -41,7 +41,12 @@ impl FakeServer {
         let fake = Self { name, facts, nodes: Mutex::default(), commands: Mutex::default(), answers: Vec::new() };
         for dir in directories {
             for path in Utf8Path::new(dir).ancestors().collect::<Vec<_>>().into_iter().rev() {
-                fake.lock().entry(path.to_owned()).or_insert(Node { kind: FileKind::Dir, mode: 0o755, group: "aegir".into(), content: Vec::new() });
+                fake.lock().entry(path.to_owned()).or_insert(Node {
+                    kind: FileKind::Dir,
+                    mode: 0o755,
+                    group: "aegir".into(),
+                    content: Vec::new(),
+                });
             }
         }
         fake
@@ -65,7 +70,12 @@ impl FakeServer {
 
     /// The whole file system as lines, to compare worlds.
     pub fn world(&self) -> Vec<String> {
-        self.lock().iter().map(|(path, node)| format!("{path} {:?} {:04o} {} {}", node.kind, node.mode, node.group, String::from_utf8_lossy(&node.content))).collect()
+        self.lock()
+            .iter()
+            .map(|(path, node)| {
+                format!("{path} {:?} {:04o} {} {}", node.kind, node.mode, node.group, String::from_utf8_lossy(&node.content))
+            })
+            .collect()
     }
 
     /// The commands it was given, in words, oldest first.
@@ -105,11 +115,21 @@ impl Server for FakeServer {
 
     async fn run(&self, command: &Command) -> Result<Output> {
         self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command.to_string());
-        self.answers.iter().find_map(|answer| answer(command)).ok_or_else(|| Error::failed(format!("nobody expected the command {command}")))
+        self.answers
+            .iter()
+            .find_map(|answer| answer(command))
+            .ok_or_else(|| Error::failed(format!("nobody expected the command {command}")))
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
-        Ok(self.lock().get(path).map(|n| FileStat { kind: n.kind.clone(), mode: n.mode, uid: 1000, gid: if n.group == "www-data" { 33 } else { 1000 }, group: n.group.clone(), size: n.content.len() as u64 }))
+        Ok(self.lock().get(path).map(|n| FileStat {
+            kind: n.kind.clone(),
+            mode: n.mode,
+            uid: 1000,
+            gid: if n.group == "www-data" { 33 } else { 1000 },
+            group: n.group.clone(),
+            size: n.content.len() as u64,
+        }))
     }
 
     async fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>> {
@@ -134,7 +154,10 @@ impl Server for FakeServer {
         if nodes.get(&file.path).is_some_and(|n| n.kind == FileKind::Dir) {
             return Err(self.problem("writing", &file.path, "it is a directory"));
         }
-        nodes.insert(file.path.clone(), Node { kind: FileKind::File, mode: file.permissions.mode, group: group(&file.permissions), content: file.content.clone() });
+        nodes.insert(
+            file.path.clone(),
+            Node { kind: FileKind::File, mode: file.permissions.mode, group: group(&file.permissions), content: file.content.clone() },
+        );
         Ok(())
     }
 
@@ -144,14 +167,20 @@ impl Server for FakeServer {
         if nodes.get(&dir.path).is_some_and(|n| n.kind != FileKind::Dir) {
             return Err(self.problem("making", &dir.path, "it is no directory"));
         }
-        nodes.insert(dir.path.clone(), Node { kind: FileKind::Dir, mode: dir.permissions.mode, group: group(&dir.permissions), content: Vec::new() });
+        nodes.insert(
+            dir.path.clone(),
+            Node { kind: FileKind::Dir, mode: dir.permissions.mode, group: group(&dir.permissions), content: Vec::new() },
+        );
         Ok(())
     }
 
     async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()> {
         let mut nodes = self.lock();
         self.require_parent(&nodes, "linking", path)?;
-        nodes.insert(path.to_owned(), Node { kind: FileKind::Link(target.to_owned()), mode: 0o777, group: "aegir".into(), content: Vec::new() });
+        nodes.insert(
+            path.to_owned(),
+            Node { kind: FileKind::Link(target.to_owned()), mode: 0o777, group: "aegir".into(), content: Vec::new() },
+        );
         Ok(())
     }
 

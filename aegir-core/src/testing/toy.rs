@@ -1,11 +1,11 @@
-//! A toy world for engine tests: a fake server, an inventory in memory, a plan of every core action.
+//! A toy world for engine tests: a fake server, an inventory, a plan of every core action on files.
 
 use std::sync::Arc;
 
 use super::FakeServer;
-use crate::action::{Link, MakeDir, RemoveFile, WriteFile};
+use crate::action::{Link, MakeDir, PurgeTree, RemoveFile, TrashTree, WriteFile};
 use crate::aegir::Aegir;
-use crate::engine::Faults;
+use crate::engine::{Faults, Outcome};
 use crate::entity::EntityRef;
 use crate::inventory::{Inventory, LeaseMode};
 use crate::name::ServerName;
@@ -14,7 +14,7 @@ use crate::secret::Keyring;
 use crate::server::{Facts, Permissions, Server};
 use crate::service::Registry;
 use crate::template::Content;
-use crate::Result;
+use crate::{Error, Result};
 
 /// A fake server and everything needed to run plans on it.
 #[derive(Debug)]
@@ -27,12 +27,37 @@ pub struct Toy {
     keyring: secrecy::SecretString,
 }
 
+fn file(path: &str, text: &str) -> WriteFile {
+    WriteFile { path: path.into(), content: Content::plain(text), permissions: Permissions::mode(0o640) }
+}
+
+fn directory(path: &str) -> MakeDir {
+    MakeDir { path: path.into(), permissions: Permissions::mode(0o750) }
+}
+
 impl Toy {
-    /// A world around an inventory.
-    pub fn new(inventory: Arc<dyn Inventory>) -> Result<Self> {
+    /// A world around an empty inventory. What the toy plan takes away was made by a plan: nothing else may be removed.
+    pub async fn new(inventory: Arc<dyn Inventory>) -> Result<Self> {
         let server = FakeServer::new(ServerName::master(), Facts::default(), &["/srv"]);
-        server.put("/srv/old", "old\n");
-        Ok(Self { server: Arc::new(server), inventory, keyring: Keyring::generate()?.to_file_text() })
+        server.put("/srv/conf", "by hand\n");
+        let toy = Self { server: Arc::new(server), inventory, keyring: Keyring::generate()?.to_file_text() };
+        let aegir = toy.aegir(Faults::default())?;
+        let (name, owner) = (ServerName::master(), Self::owner());
+        let plan = Plan::empty().then(&name, &owner, &directory("/srv/gone"))?.then(&name, &owner, &file("/srv/gone/x", "x\n"))?.then(
+            &name,
+            &owner,
+            &file("/srv/old", "old\n"),
+        )?;
+        let planned = Self::settled(&aegir, plan).await?;
+        match aegir.submit(planned).await?.outcome().await? {
+            Outcome::Done { .. } => Ok(toy),
+            other => Err(Error::internal(format!("the toy world could not be made: {other:?}"))),
+        }
+    }
+
+    /// Who owns everything here.
+    pub fn owner() -> EntityRef {
+        EntityRef::Server(ServerName::master())
     }
 
     /// An Aegir in this world, with failures ordered.
@@ -42,26 +67,31 @@ impl Toy {
         Ok(Aegir::builder(self.inventory.clone(), Registry::new(), keyring).server(server).faults(faults).build())
     }
 
-    /// A plan with every kind of core action, some side by side.
+    /// A plan with every kind of core action on files, some side by side, the last after the commit.
     pub async fn plan(&self, aegir: &Aegir) -> Result<Planned> {
-        let name = ServerName::master();
-        let owner = EntityRef::Server(name.clone());
-        let file = |path: &str, text: &str| WriteFile { path: path.into(), content: Content::plain(text), permissions: Permissions::mode(0o640) };
+        let (name, owner) = (ServerName::master(), Self::owner());
+        let trash = TrashTree { path: "/srv/gone".into(), trash: "/srv/gone.trash".into() };
         let plan = Plan::empty()
-            .then(&name, &owner, &MakeDir { path: "/srv/dir".into(), permissions: Permissions::mode(0o750) })?
+            .then(&name, &owner, &directory("/srv/dir"))?
             .and_then(Plan::together([
                 Plan::empty().then(&name, &owner, &file("/srv/dir/a", "a\n"))?,
-                Plan::empty().then(&name, &owner, &file("/srv/old", "new\n"))?,
+                Plan::empty().then(&name, &owner, &file("/srv/conf", "ours\n"))?,
             ]))
             .then(&name, &owner, &Link { path: "/srv/link".into(), target: "/srv/dir".into() })?
+            .then(&name, &owner, &trash)?
+            .then(&name, &owner, &RemoveFile { path: "/srv/old".into() })?
             .then(&name, &owner, &file("/srv/dir/b", "b\n"))?
-            .then(&name, &owner, &RemoveFile { path: "/srv/old".into() })?;
-        let planned = Planned { touches: vec![(owner.clone(), LeaseMode::Exclusive)], ..Planned::new("toy", owner, "toy".into()) };
+            .finally(&name, &owner, &PurgeTree { path: trash.trash.clone() })?;
+        Self::settled(aegir, plan).await
+    }
+
+    async fn settled(aegir: &Aegir, plan: Plan) -> Result<Planned> {
+        let planned = Planned { touches: vec![(Self::owner(), LeaseMode::Exclusive)], ..Planned::new("toy", Self::owner(), "toy".into()) };
         crate::engine::settle(&aegir.core, planned, plan, &[]).await
     }
-}
 
-/// The toy's file system as lines.
-pub fn world(toy: &Toy) -> Vec<String> {
-    toy.server.world()
+    /// The file system as lines.
+    pub fn world(&self) -> Vec<String> {
+        self.server.world()
+    }
 }

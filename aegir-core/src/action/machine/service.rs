@@ -1,0 +1,163 @@
+//! Starts a system service and waits until it answers.
+
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::run_detaching;
+use crate::action::{Action, Context};
+use crate::name::ServerName;
+use crate::plan::{Change, Diff};
+use crate::server::Server;
+use crate::{Error, Result};
+
+/// How long a started service may take until it listens.
+const START: Duration = Duration::from_secs(60);
+
+/// How to tell that a service runs: the kernel's own tables, whatever started it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answers {
+    /// Something listens on this TCP port.
+    Port(u16),
+    /// Something listens on a socket with this path; one `*` stands for anything.
+    Socket(Utf8PathBuf),
+    /// The process that a file names runs this program: for a service whose ports are the operator's choice.
+    Process {
+        /// The file with its number.
+        pid_file: Utf8PathBuf,
+        /// The program's name.
+        program: String,
+    },
+}
+
+impl Answers {
+    /// Whether it does.
+    pub(super) async fn observe(&self, cx: &Context) -> Result<bool> {
+        match self {
+            Self::Port(port) => {
+                let suffix = format!(":{port:04X}");
+                for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+                    let text = table_text(cx.server(), table).await?;
+                    // Fields 1 and 3 are the local address and the state; 0A is LISTEN (proc(5)).
+                    if text
+                        .lines()
+                        .map(|l| l.split_whitespace().collect::<Vec<_>>())
+                        .any(|f| f.len() > 3 && f[1].ends_with(&suffix) && f[3] == "0A")
+                    {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Socket(path) => {
+                let text = table_text(cx.server(), "/proc/net/unix").await?;
+                // Field 3 holds __SO_ACCEPTCON for a listening socket, field 7 its path.
+                Ok(text
+                    .lines()
+                    .map(|l| l.split_whitespace().collect::<Vec<_>>())
+                    .any(|f| f.len() > 7 && f[3] == "00010000" && fits(path.as_str(), f[7])))
+            }
+            Self::Process { pid_file, program } => {
+                let number = table_text(cx.server(), pid_file.as_str()).await?;
+                // A server that was killed leaves its file, and the number may be somebody else's by now.
+                let running = match number.trim().parse::<u32>() {
+                    Ok(number) => table_text(cx.server(), &format!("/proc/{number}/comm")).await?,
+                    Err(_) => return Ok(false),
+                };
+                Ok(running.trim() == program)
+            }
+        }
+    }
+}
+
+async fn table_text(server: &dyn Server, path: &str) -> Result<String> {
+    Ok(server.read(Utf8Path::new(path)).await?.map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default())
+}
+
+/// Whether a name fits a pattern in which one `*` stands for anything.
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((head, tail)) => name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail),
+        None => pattern == name,
+    }
+}
+
+/// Starts a service that does not answer. Undo stops it again.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct StartService {
+    /// Its name for `service NAME start`; one `*` stands for anything, as in `php*-fpm`.
+    pub service: String,
+    /// How to tell that it runs.
+    pub answers: Answers,
+}
+
+impl StartService {
+    async fn each(&self, cx: &Context, verb: &str) -> Result<()> {
+        let scripts = cx.server().list(Utf8Path::new("/etc/init.d")).await?.unwrap_or_default();
+        let mut names: Vec<&str> = scripts.iter().map(String::as_str).filter(|n| fits(&self.service, n)).collect();
+        if names.is_empty() && !self.service.contains('*') {
+            names.push(&self.service);
+        }
+        for name in names {
+            run_detaching(cx, &["service", name, verb], &format!("{verb} of {name}")).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Action for StartService {
+    const NAME: &'static str = "machine.start";
+    /// Whether it answered.
+    type Before = bool;
+
+    fn summary(&self) -> String {
+        format!("start {}", self.service)
+    }
+
+    async fn observe(&self, cx: &Context) -> Result<bool> {
+        self.answers.observe(cx).await
+    }
+
+    fn diff(&self, _cx: &Context, before: &bool) -> Result<Diff> {
+        Ok(if *before { Diff::same() } else { Diff::new(Change::Run, format!("$ service {} start\n", self.service)) })
+    }
+
+    async fn apply(&self, cx: &Context, _before: &bool) -> Result<()> {
+        if self.answers.observe(cx).await? {
+            return Ok(());
+        }
+        self.each(cx, "start").await?;
+        let deadline = Instant::now() + START;
+        while !self.answers.observe(cx).await? {
+            if Instant::now() > deadline {
+                return Err(Error::failed(format!("{} was started on {} and does not listen", self.service, cx.server().name()))
+                    .context("server", cx.server().name())
+                    .hint(format!("as root: `service {} status`, and its log", self.service)));
+            }
+            // Between two looks at the kernel's table; the deadline decides.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, cx: &Context, before: &bool) -> Result<()> {
+        if *before || !self.answers.observe(cx).await? { Ok(()) } else { self.each(cx, "stop").await }
+    }
+
+    fn by_hand(&self, server: &ServerName) -> String {
+        format!("on {server}, as root: `service {} stop` if it did not run before", self.service)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_star_stands_for_anything() {
+        assert!(fits("php*-fpm", "php8.2-fpm") && fits("apache2", "apache2"));
+        assert!(!fits("php*-fpm", "php-fpm8") && !fits("apache2", "apache"));
+        assert!(!fits("ab*ba", "aba"), "head and tail may not share characters");
+    }
+}

@@ -1,0 +1,262 @@
+//! A machine over SSH: commands by sessions, files by SFTP, both on one shared OpenSSH connection.
+//!
+//! The connection is made by the operator's own `ssh`, so `~/.ssh/config`, agents and jump hosts work, and it
+//! outlives this process for a while: the next command finds it open. Nothing is asked, no host key is
+//! accepted that was not pinned, and everything has an end:
+//!
+//! * a connection is there after [`SshConfig::connect_timeout`] or the server is unreachable;
+//! * a server that says nothing for [`SshConfig::silence`] is gone;
+//! * a command has its own limit; a file request has one of its own, too.
+//!
+//! A connection that broke is made again once, and only for what does no harm twice.
+
+mod config;
+mod host_key;
+mod ids;
+mod link;
+mod refusal;
+mod run;
+mod sftp;
+
+pub use config::SshConfig;
+pub use host_key::{HostKey, pin_host_keys, pinned_host_keys, scan_host_keys};
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use camino::{Utf8Path, Utf8PathBuf};
+use openssh::Stdio;
+use tokio::sync::{Mutex, Semaphore};
+
+use self::link::Link;
+use self::sftp::{Fault, Sftp};
+use super::{Command, DirSpec, Facts, FileSpec, FileStat, Output, OwnedPath, Server};
+use crate::name::ServerName;
+use crate::{Error, Result};
+
+/// File operations at a time: they share one session, so this bounds memory and open handles only.
+const FILES_AT_ONCE: usize = 32;
+/// How long removing a tree may take.
+const REMOVAL: Duration = Duration::from_secs(900);
+/// Gives us back the directories that installers made read-only, then removes; follows no link.
+const REMOVE_TREE: &str = r#"find "$1" -type d ! -perm -0700 -exec chmod u+rwx {} \; 2>/dev/null; rm -rf -- "$1""#;
+
+/// A machine reached over SSH. Making one does nothing; the first use connects.
+#[derive(Debug)]
+pub struct SshServer {
+    root: Utf8PathBuf,
+    link: Link,
+    sftp: Mutex<Option<Arc<Sftp>>>,
+    commands: Semaphore,
+    files: Semaphore,
+    ids: ids::Ids,
+}
+
+impl SshServer {
+    /// A machine under a name; `root` is Aegir's directory there.
+    pub fn new(name: ServerName, root: &Utf8Path, config: SshConfig) -> Self {
+        let commands = Semaphore::new(config.sessions.max(1));
+        Self {
+            root: root.to_owned(),
+            link: Link::new(name, config),
+            sftp: Mutex::default(),
+            commands,
+            files: Semaphore::new(FILES_AT_ONCE),
+            ids: ids::Ids::default(),
+        }
+    }
+
+    /// How it is reached.
+    pub fn config(&self) -> &SshConfig {
+        &self.link.config
+    }
+
+    /// Connects now, where the first use would; whoever asks for nothing else learns whether it can be reached.
+    pub async fn connect(&self) -> Result<()> {
+        self.link.session(Instant::now()).await.map(drop)
+    }
+
+    /// Closes the shared connection, also for other processes; the next use opens a new one.
+    pub async fn disconnect(&self) -> Result<()> {
+        *self.sftp.lock().await = None;
+        if self.link.is_held().await {
+            let session = self.link.session(Instant::now()).await?;
+            session.close().await.map_err(|e| Error::failed(format!("closing the connection to {}", self.link.name)).because(e))?;
+        }
+        Ok(())
+    }
+
+    async fn sftp(&self) -> Result<Arc<Sftp>> {
+        let asked = Instant::now();
+        let mut open = self.sftp.lock().await;
+        if let Some(sftp) = open.as_ref().filter(|sftp| sftp.is_alive()) {
+            return Ok(sftp.clone());
+        }
+        *open = None;
+        let session = Arc::new(self.link.session(asked).await?);
+        let mut remote = openssh::Session::to_subsystem(session, "sftp");
+        remote.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = match tokio::time::timeout(self.link.patience(), remote.spawn()).await {
+            Ok(Ok(child)) => child,
+            Ok(Err(error)) if run::refused(&error) => {
+                return Err(Error::refused(format!("server {} gives us no session for files", self.link.name))
+                    .because(error)
+                    .hint("sshd_config there needs `Subsystem sftp internal-sftp`, and MaxSessions of 10 or more"));
+            }
+            Ok(Err(error)) => return Err(self.link.lost().because(error)),
+            Err(_) => return Err(self.link.lost().because("a new session was not answered")),
+        };
+        let (Some(input), Some(output)) = (child.stdin().take(), child.stdout().take()) else {
+            return Err(Error::internal("an SFTP session without streams"));
+        };
+        match Sftp::open(input, output, child, self.link.patience()).await {
+            Ok(sftp) => Ok(open.insert(Arc::new(sftp)).clone()),
+            Err(Fault::Because(why)) => {
+                Err(Error::new(crate::ErrorKind::Unsupported, format!("working with files on {}", self.link.name)).because(why))
+            }
+            // A server without SFTP ends the session at once, and the connection lives on.
+            Err(Fault::Lost(why)) if self.link.is_held().await => Err(Error::refused(format!("server {} offers no SFTP", self.link.name))
+                .because(why)
+                .hint("sshd_config there needs `Subsystem sftp internal-sftp`")),
+            Err(fault) => Err(self.link.lost().because(words(&fault))),
+        }
+    }
+
+    /// Works with files; `work` gets the number of the attempt. Twice only where that does no harm and the first
+    /// session broke.
+    async fn files<T, F>(&self, doing: &str, path: &Utf8Path, again: bool, work: impl Fn(Arc<Sftp>, bool) -> F + Send) -> Result<T>
+    where
+        F: Future<Output = Result<T, Fault>> + Send,
+    {
+        if path.as_str().contains('\0') {
+            return Err(Error::invalid(format!("{doing} {}: the path holds a NUL byte", crate::name::shown(path.as_str()))));
+        }
+        let _permit = self.files.acquire().await.map_err(|e| Error::internal("no permit for files").because(e))?;
+        let mut second = false;
+        loop {
+            let sftp = self.sftp().await.map_err(|e| e.context("server", &self.link.name).context("file", path))?;
+            match work(sftp, second).await {
+                Ok(done) => return Ok(done),
+                Err(Fault::Lost(_)) if again && !second => second = true,
+                Err(fault) => return Err(self.file_error(doing, path, &fault)),
+            }
+        }
+    }
+
+    fn file_error(&self, doing: &str, path: &Utf8Path, fault: &Fault) -> Error {
+        let name = &self.link.name;
+        let error = match fault {
+            Fault::Lost(_) | Fault::Silent(_) => self.link.lost(),
+            _ => Error::failed(format!("{doing} {path} on {name}")),
+        };
+        let error = error.context("server", name).context("file", path);
+        match fault {
+            Fault::Lost(why) => error.because(format!("{doing} {path}: {why}")),
+            _ if fault.is_denied() => error
+                .because(words(fault))
+                .hint(format!("check the owner and mode with `ls -ld {path}`; `aegir server verify {name}` mends Aegir's own directories")),
+            // Version 3 has one word for a full disk and everything else.
+            Fault::Status(4, _) if doing == "writing" => error
+                .because(words(fault))
+                .hint(format!("SFTP does not say why; `df -h {path}` shows a full disk, `ls -ld {path}` what is in the way")),
+            _ => error.because(words(fault)),
+        }
+    }
+}
+
+/// What went wrong, in words; what the server said is shown without its control characters.
+fn words(fault: &Fault) -> String {
+    match fault {
+        Fault::Lost(why) | Fault::Because(why) => why.clone(),
+        Fault::Silent(limit) => format!("no answer in {} s", limit.as_secs()),
+        Fault::Status(code, said) => format!("{} (SFTP status {code})", said.replace(char::is_control, " ")),
+    }
+}
+
+fn temporary_name(path: &Utf8Path) -> Utf8PathBuf {
+    let unique = uuid::Uuid::now_v7().simple().to_string();
+    // A long name stays within the 255 bytes that a file system takes.
+    let name: String = path.file_name().unwrap_or_default().chars().take(40).collect();
+    path.with_file_name(format!(".{name}.aegir-{unique}"))
+}
+
+#[async_trait]
+impl Server for SshServer {
+    fn name(&self) -> &ServerName {
+        &self.link.name
+    }
+
+    async fn facts(&self) -> Result<Facts> {
+        let command = Facts::command(self.root.as_str());
+        let output = self.run(&command).await?.require_ok(&command, &format!("gathering facts on {}", self.link.name))?;
+        Facts::parse(&output.text())
+    }
+
+    async fn run(&self, command: &Command) -> Result<Output> {
+        let _permit = self.commands.acquire().await.map_err(|e| Error::internal("no permit for a command").because(e))?;
+        run::run(&self.link, command).await
+    }
+
+    async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
+        let found = self.files("looking at", path, true, |sftp, _| sftp::look(sftp, path)).await?;
+        let Some(found) = found else { return Ok(None) };
+        let group = self.group_name(found.gid).await?;
+        Ok(Some(FileStat { kind: found.kind, mode: found.mode, uid: found.uid, gid: found.gid, group, size: found.size }))
+    }
+
+    async fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>> {
+        self.files("reading", path, true, |sftp, _| sftp::read(sftp, path)).await
+    }
+
+    async fn list(&self, path: &Utf8Path) -> Result<Option<Vec<String>>> {
+        self.files("listing", path, true, |sftp, _| sftp::list(sftp, path)).await
+    }
+
+    async fn write(&self, file: &FileSpec) -> Result<()> {
+        let ids = self.owner_ids(&file.permissions).await?;
+        let temporary = temporary_name(&file.path);
+        let temporary = &temporary;
+        self.files("writing", &file.path, true, |sftp, second| sftp::write(sftp, file, ids, temporary, second)).await
+    }
+
+    async fn make_dir(&self, dir: &DirSpec) -> Result<()> {
+        let ids = self.owner_ids(&dir.permissions).await?;
+        self.files("making directory", &dir.path, true, |sftp, _| sftp::make_dir(sftp, &dir.path, dir.permissions.mode, ids)).await
+    }
+
+    async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()> {
+        self.files("linking", path, true, |sftp, _| {
+            let temporary = temporary_name(path);
+            async move { sftp::link(sftp, path, target, &temporary).await }
+        })
+        .await
+    }
+
+    async fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        let denied = self.files("moving", from, false, |sftp, _| async move {
+            match sftp::rename(sftp, from, to).await {
+                Err(fault) if fault.is_denied() => Ok(Some(fault)),
+                other => other.map(|()| None),
+            }
+        });
+        let Some(fault) = denied.await? else { return Ok(()) };
+        // A kernel may forbid links to files of other accounts, and OpenSSH moves files by linking. `mv` asks the
+        // kernel not to replace; whether it moved is seen, as its status says different things in different versions.
+        let moved = Command::new("mv").args(["-n", "-T", "--", from.as_str(), to.as_str()]);
+        if self.run(&moved).await?.ok() && self.stat(from).await?.is_none() { Ok(()) } else { Err(self.file_error("moving", from, &fault)) }
+    }
+
+    async fn remove(&self, path: &OwnedPath) -> Result<()> {
+        let path = path.as_path();
+        let is_dir = self.files("removing", path, true, |sftp, _| sftp::remove_one(sftp, path)).await?;
+        if is_dir {
+            let command = Command::new("sh").args(["-c", REMOVE_TREE, "sh", path.as_str()]).timeout(REMOVAL).idempotent();
+            self.run(&command)
+                .await?
+                .require_ok(&command, &format!("removing {path} on {}", self.link.name))
+                .map_err(|e| e.context("server", &self.link.name).context("file", path))?;
+        }
+        Ok(())
+    }
+}

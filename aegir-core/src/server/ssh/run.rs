@@ -1,0 +1,197 @@
+//! Commands over the connection: quoted once, fed and drained at once, killed for certain.
+//!
+//! sshd hands one string to the account's login shell, so here, and nowhere else, arguments are quoted.
+//! `openssh` puts every one in single quotes (`'` and `!` outside of them, behind a backslash), inside which a POSIX
+//! shell knows no special character: newlines, `$`, quotes, dashes, bytes above 127 and the empty word arrive
+//! as they are. The login shell must be a POSIX one (sh, dash, bash, ksh); the bootstrap script sees to that.
+//!
+//! The string starts `run.sh`, a constant. It solves what SSH leaves open, that closing a session without a
+//! terminal ends nothing on the other side:
+//!
+//! * Standard input carries first the command's input, whose length is known, and then nothing, for as long as
+//!   somebody here wants the command to live. When that ends (limit reached, this process killed, connection
+//!   closed) a watcher kills the command's process group, which sshd made for it.
+//! * The watcher gives up by itself soon after the command's limit, for links that die without a word.
+//! * The command's own status comes back, also when a signal ended it (128 + n), so that a lost
+//!   connection is never taken for a status, nor a status of 255 for a lost connection.
+//!
+//! What runs through `sudo` is root's and cannot be killed by us; that is configuration tests and reloads.
+
+use std::time::{Duration, Instant};
+
+use openssh::{Child, Session, Stdio};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::link::Link;
+use crate::server::local::drain_lines;
+use crate::server::{Command, Output};
+use crate::{Error, ErrorKind, Result};
+
+const SCRIPT: &str = include_str!("run.sh");
+/// The remote kernel takes 128 KiB in one argument, and the whole line is one.
+const LONGEST_LINE: usize = 120 * 1024;
+/// How long sshd may keep refusing a session because others have them all.
+const TURN: Duration = Duration::from_secs(20);
+/// How long a killed command may take to be gone.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Runs a command. It is started again only where it certainly did not start or says that it is idempotent.
+pub(super) async fn run(link: &Link, command: &Command) -> Result<Output> {
+    let words = words(command)?;
+    let mut again = command.idempotent;
+    loop {
+        let session = link.session(Instant::now()).await?;
+        match attempt(link, &session, command, &words).await {
+            Err(error) if again && error.kind() == ErrorKind::Unreachable => again = false,
+            result => return result.map_err(|e| e.context("server", &link.name).context("command", command)),
+        }
+    }
+}
+
+/// What the script gets: how much input, how long, where, and the command with exactly its environment.
+fn words(command: &Command) -> Result<Vec<String>> {
+    let invalid = |what: &str| Error::invalid(format!("running {}: {what}", command.program)).context("command", command);
+    if command.program.is_empty() || command.program.contains('=') {
+        return Err(invalid("that is no name of a program"));
+    }
+    if command.env.iter().any(|(key, _)| key.is_empty() || key.contains('=')) {
+        return Err(invalid("a variable of its environment has no usable name"));
+    }
+    let limit = command.timeout.as_secs() + FAREWELL.as_secs();
+    let mut words =
+        vec![command.input.bytes().len().to_string(), limit.to_string(), command.cwd.as_ref().map(ToString::to_string).unwrap_or_default()];
+    words.extend(
+        ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "LC_ALL=C.UTF-8"]
+            .map(str::to_owned),
+    );
+    words.extend(command.env.iter().map(|(key, value)| format!("{key}={value}")));
+    if command.sudo {
+        words.extend(["sudo", "-n", "--"].map(str::to_owned));
+    }
+    words.push(command.program.clone());
+    words.extend(command.args.iter().cloned());
+    if words.iter().any(|w| w.contains('\0')) {
+        return Err(invalid("an argument holds a NUL byte"));
+    }
+    // A quote becomes four bytes; nearly everything else stays one.
+    let length: usize = words.iter().map(|w| w.len() + 3 * w.matches(['\'', '!']).count() + 3).sum();
+    if length > LONGEST_LINE {
+        return Err(invalid("its arguments are too long").hint("give it what is long on its standard input"));
+    }
+    Ok(words)
+}
+
+async fn attempt(link: &Link, session: &Session, command: &Command, words: &[String]) -> Result<Output> {
+    let mut child = open(link, session, words).await?;
+    let mut stdin = child.stdin().take();
+    let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
+    let finished = {
+        let feed = async {
+            match stdin.as_mut() {
+                Some(pipe) => match pipe.write_all(command.input.bytes()).await {
+                    // A command that ends without reading everything is judged by its status.
+                    Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+                    other => other,
+                },
+                None => Ok(()),
+            }
+        };
+        let errors = async {
+            let mut bytes = Vec::new();
+            if let Some(mut pipe) = stderr {
+                pipe.read_to_end(&mut bytes).await?;
+            }
+            Ok::<_, std::io::Error>(bytes)
+        };
+        let output = drain_lines(stdout, command.lines.as_ref());
+        tokio::time::timeout(command.timeout, async { tokio::try_join!(feed, output, errors) }).await
+    };
+    // From here on the command is to be gone: this ends the watcher's input.
+    drop(stdin);
+    let ended = tokio::time::timeout(FAREWELL, child.wait()).await;
+    let problem = |what: String| Error::failed(format!("running {} on {}: {what}", command.program, link.name));
+    match finished {
+        Err(_) => Err(problem(format!("no end after {} s, killed", command.timeout.as_secs())).with_kind(ErrorKind::Timeout)),
+        Ok(Err(error)) => Err(problem("talking to it failed".to_owned()).because(error)),
+        Ok(Ok(((), stdout, stderr))) => {
+            let status = match ended {
+                Ok(Ok(status)) => status.code().unwrap_or(-1),
+                Ok(Err(openssh::Error::Remote(_))) => 127,
+                Ok(Err(error)) => return Err(vanished(link, command, &error).await),
+                Err(_) => return Err(link.lost().because("the connection does not say how the command ended")),
+            };
+            judge(link, command, Output { status, stdout, stderr })
+        }
+    }
+}
+
+/// Opens a session for the command. sshd allows few at a time, and other processes of ours use the same
+/// connection: being refused one means waiting for a turn, as nothing has started yet.
+async fn open<'s>(link: &Link, session: &'s Session, words: &[String]) -> Result<Child<&'s Session>> {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(20);
+    loop {
+        let mut remote = session.raw_command("exec /bin/sh -c");
+        remote.arg(SCRIPT).arg("aegir").args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        match tokio::time::timeout(link.patience(), remote.spawn()).await {
+            Ok(Ok(child)) => return Ok(child),
+            Ok(Err(error)) if refused(&error) && begun.elapsed() < TURN => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_millis(500));
+            }
+            Ok(Err(error)) if refused(&error) => {
+                return Err(Error::new(ErrorKind::Timeout, format!("server {} gives us no session: all it allows are in use", link.name))
+                    .because(error)
+                    .hint("raise MaxSessions in the server's sshd_config"));
+            }
+            Ok(Err(error)) => return Err(link.lost().because(error)),
+            Err(_) => return Err(link.lost().because("a new session was not answered")),
+        }
+    }
+}
+
+/// Whether sshd said that no more sessions are allowed.
+pub(super) fn refused(error: &openssh::Error) -> bool {
+    matches!(error, openssh::Error::SshMux(_)) && std::error::Error::source(error).is_some_and(|e| e.to_string().contains("refused"))
+}
+
+/// No status came: either the connection is gone, or somebody on the server killed the script. Asked, not guessed.
+async fn vanished(link: &Link, command: &Command, error: &openssh::Error) -> Error {
+    let alive = async {
+        if !link.is_held().await {
+            return false;
+        }
+        let Ok(session) = link.session(Instant::now()).await else { return false };
+        matches!(
+            tokio::time::timeout(
+                link.patience(),
+                session.raw_command("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()
+            )
+            .await,
+            Ok(Ok(_))
+        )
+    };
+    if alive.await {
+        Error::failed(format!("running {} on {}: it was killed there", command.program, link.name))
+            .hint("`dmesg` on the server shows whether memory ran out")
+    } else {
+        link.lost().because(format!("the connection broke while {} ran: {error}", command.program))
+    }
+}
+
+/// Tells what never started from what ended with a status.
+fn judge(link: &Link, command: &Command, output: Output) -> Result<Output> {
+    let said = output.error_text();
+    let (program, name) = (&command.program, &link.name);
+    if matches!(output.status, 126 | 127) && output.stdout.is_empty() && said.lines().count() == 1 {
+        if said.starts_with("env: ") {
+            return Err(Error::refused(format!("running {program} on {name}: it did not start"))
+                .because(said.trim().to_owned())
+                .hint(format!("install {program} there, or run `aegir server verify {name}`")));
+        }
+        if let Some(why) = said.strip_prefix("aegir: ") {
+            return Err(Error::refused(format!("running {program} on {name}: {}", why.trim())));
+        }
+    }
+    Ok(output)
+}
