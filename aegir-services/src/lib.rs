@@ -24,6 +24,7 @@ pub fn register(registry: &mut Registry) {
     db::register(registry);
     apache::register(registry);
     mysql::register(registry);
+    php::register(registry);
     drupal::register(registry);
     wordpress::register(registry);
 }

@@ -1,7 +1,81 @@
-//! Not written yet.
+//! The service type `apache`: Apache 2.4 with PHP-FPM.
 
-use aegir_core::service::Registry;
+mod check;
+mod config;
+mod htaccess;
+pub mod machine;
+mod platform;
+mod prepare;
+mod server;
+mod site;
+mod swap;
+#[cfg(test)]
+mod tests;
+
+pub use config::Config;
+
+use aegir_core::entity::Server;
+use aegir_core::plan::Plan;
+use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Registry, ServiceType};
+use aegir_core::{Error, ErrorKind, Result};
+use async_trait::async_trait;
+
+/// Apache 2.4 with PHP-FPM.
+#[derive(Debug)]
+pub struct Apache {
+    config: Config,
+}
+
+impl Plugin for Apache {
+    const NAME: &'static str = "apache";
+    const SERVICE: &'static str = "web";
+    const TITLE: &'static str = "Apache with PHP-FPM";
+    type Config = Config;
+
+    fn templates() -> &'static [(&'static str, &'static str)] {
+        &[
+            ("apache/include.conf", include_str!("templates/include.conf.hbs")),
+            ("apache/server.conf", include_str!("templates/server.conf.hbs")),
+            ("apache/platform.conf", include_str!("templates/platform.conf.hbs")),
+            ("apache/vhost.conf", include_str!("templates/vhost.conf.hbs")),
+            ("apache/disabled.conf", include_str!("templates/disabled.conf.hbs")),
+        ]
+    }
+
+    fn new(config: Config) -> Result<Self> {
+        config.check()?;
+        Ok(Self { config })
+    }
+}
+
+#[async_trait]
+impl ServiceType for Apache {
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        capabilities.serves_sites = true;
+        capabilities.cloaks_credentials = true;
+        capabilities.htaccess = true;
+        capabilities
+    }
+
+    async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
+        match operation {
+            Operation::PrepareMachine { server } => prepare::prepare(server, cx).await,
+            Operation::VerifyServer { server } => server::verify(&self.config, server, cx).await,
+            Operation::VerifyPlatform { platform, server } => platform::verify(&self.config, platform, server, cx).await,
+            Operation::DeletePlatform { platform, server } => platform::delete(&self.config, platform, server, cx).await,
+            Operation::InstallSite { site, .. } => site::install(&self.config, site, cx).await,
+            Operation::VerifySite { site } => site::verify(&self.config, site, cx).await,
+            Operation::DeleteSite { site, .. } => site::delete(&self.config, site, cx).await,
+            other => Err(Error::new(ErrorKind::Unsupported, format!("apache cannot {}", other.name()))),
+        }
+    }
+
+    async fn check(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
+        check::all(&self.config, server, cx).await
+    }
+}
 
 pub(crate) fn register(registry: &mut Registry) {
-    let _ = registry;
+    registry.add::<Apache>();
 }

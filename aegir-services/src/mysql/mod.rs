@@ -1,7 +1,97 @@
-//! Not written yet.
+//! The service type `mysql`: MariaDB 10.5 and later, MySQL 8.
 
-use aegir_core::service::Registry;
+mod access;
+mod admin;
+mod check;
+mod client;
+mod config;
+mod database;
+mod drop_database;
+mod drop_user;
+mod dump;
+mod fault;
+mod grant;
+pub mod machine;
+mod plan;
+mod prepare;
+mod provide;
+mod quote;
+mod rights;
+mod session;
+mod user;
+
+pub use access::Access;
+pub use admin::AdminAccount;
+pub use config::Config;
+pub use database::CreateDatabase;
+pub use drop_database::DropDatabase;
+pub use drop_user::DropUser;
+pub use dump::DumpDatabase;
+pub use grant::Grant;
+pub use user::CreateUser;
+
+use aegir_core::action::Actions;
+use aegir_core::entity::Server;
+use aegir_core::plan::Plan;
+use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Registry, ServiceType};
+use aegir_core::{Error, ErrorKind, Result};
+use async_trait::async_trait;
+
+/// MariaDB or MySQL.
+#[derive(Debug)]
+pub struct MySql {
+    config: Config,
+}
+
+impl Plugin for MySql {
+    const NAME: &'static str = "mysql";
+    const SERVICE: &'static str = "db";
+    const TITLE: &'static str = "MariaDB or MySQL";
+    type Config = Config;
+
+    fn actions(actions: &mut Actions) {
+        actions.add::<AdminAccount>();
+        actions.add::<CreateDatabase>();
+        actions.add::<CreateUser>();
+        actions.add::<Grant>();
+        actions.add::<DumpDatabase>();
+        actions.add::<DropUser>();
+        actions.add::<DropDatabase>();
+    }
+
+    fn new(config: Config) -> Result<Self> {
+        config.check()?;
+        Ok(Self { config })
+    }
+}
+
+#[async_trait]
+impl ServiceType for MySql {
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        capabilities.databases = true;
+        capabilities.consistent_dumps = true;
+        capabilities
+    }
+
+    async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
+        match operation {
+            Operation::PrepareMachine { server } => prepare::prepare(&self.config, server),
+            // A database server has no files of ours to verify.
+            Operation::VerifyServer { .. } => Ok(Plan::empty()),
+            Operation::ProvideDatabase { uri, web, db } => provide::plan(&self.config, uri, web, db, cx).await,
+            Operation::VerifySite { site } => plan::verify_site(&self.config, site, cx).await,
+            Operation::DumpSite { site, into } => plan::dump_site(&self.config, site, into),
+            Operation::DeleteSite { site, dump } => plan::delete_site(&self.config, site, dump, cx).await,
+            other => Err(Error::new(ErrorKind::Unsupported, format!("mysql cannot {}", other.name()))),
+        }
+    }
+
+    async fn check(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
+        check::all(&self.config, server, cx).await
+    }
+}
 
 pub(crate) fn register(registry: &mut Registry) {
-    let _ = registry;
+    registry.add::<MySql>();
 }

@@ -1,7 +1,49 @@
-//! Not written yet.
+//! The service `web`: what answers HTTP for sites, and what its types share.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`SwapConfiguration`] | the configuration firewall: test beside the old, swap, reload, probe, else the old is back |
+//! | [`Probe`] | asks the web server, on its own machine, whether it serves what it should |
 
-use aegir_core::service::Registry;
+mod answer;
+mod candidate;
+mod change;
+mod configuration;
+mod probe;
+mod refusal;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use change::FileChange;
+pub use configuration::SwapConfiguration;
+pub use probe::{Expect, MARKER, PROBE_PATH, Page, Probe};
+
+use aegir_core::service::{Capabilities, Registry, Service};
+use aegir_core::{Error, Result};
+
+/// The service that answers HTTP for sites.
+#[derive(Clone, Copy, Debug)]
+pub struct Web;
+
+impl Service for Web {
+    fn name(&self) -> &'static str {
+        "web"
+    }
+
+    fn title(&self) -> &'static str {
+        "Web server"
+    }
+
+    fn after(&self) -> &'static [&'static str] {
+        &["db"]
+    }
+
+    fn accept(&self, offered: &Capabilities) -> Result<()> {
+        if offered.serves_sites { Ok(()) } else { Err(Error::invalid("a web service type must serve sites, and this one does not")) }
+    }
+}
 
 pub(crate) fn register(registry: &mut Registry) {
-    let _ = registry;
+    registry.service(Web).actions_mut().add::<SwapConfiguration>();
 }

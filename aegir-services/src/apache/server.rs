@@ -1,0 +1,72 @@
+//! A server's own Apache configuration: directories, the default virtual host, the includes.
+
+use aegir_core::Result;
+use aegir_core::action::MakeDir;
+use aegir_core::entity::{EntityRef, Server};
+use aegir_core::plan::Plan;
+use aegir_core::server::Permissions;
+use aegir_core::service::PlanContext;
+use camino::Utf8Path;
+
+use super::Config;
+use super::swap::{live, render, swap};
+use crate::web::FileChange;
+
+/// Debian's list of ports.
+const PORTS: &str = "/etc/apache2/ports.conf";
+
+/// Directories below the server's configuration. Challenges are read by Apache's workers, the rest by its root parent.
+const DIRECTORIES: &[(&str, u32)] = &[("pre.d", 0o700), ("vhost.d", 0o700), ("platform.d", 0o700), ("post.d", 0o700), ("acme.d", 0o755)];
+
+pub(super) async fn verify(config: &Config, server: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
+    let owner = EntityRef::from(server);
+    let mut plan = Plan::empty();
+    for (name, mode) in DIRECTORIES {
+        plan = plan.then(&server.name, &owner, &MakeDir { path: server.config_dir().join(name), permissions: Permissions::mode(*mode) })?;
+    }
+    let ports = cx.observe_server(server).await?.read_text(Utf8Path::new(PORTS)).await?.unwrap_or_default();
+    let data = serde_json::json!({
+        "server": server.name,
+        "port": config.port,
+        "listen": !listens(&ports, config.port),
+        "acme": server.config_dir().join("acme.d"),
+    });
+    let (content, generation) = render("apache/server.conf", data, &[], cx)?;
+    let mut step = swap(format!("Apache on {}", server.name), server, vec![FileChange::write("apache.conf", content)]);
+    step.probes.push(live("default.invalid", config.port, server.name.as_str(), &generation));
+    plan.then(&server.name, &owner, &step)
+}
+
+/// Whether Debian's list has the port on all addresses. A second `Listen` for it would stop Apache at the next reload,
+/// and the test does not find it.
+fn listens(ports: &str, port: u16) -> bool {
+    let mut sections = 0_usize;
+    for line in ports.lines().map(str::trim) {
+        if line.starts_with("</") {
+            sections = sections.saturating_sub(1);
+        } else if line.starts_with('<') {
+            sections += 1;
+        } else if let Some((word, value)) = line.split_once(char::is_whitespace)
+            && sections == 0
+            && word.eq_ignore_ascii_case("listen")
+        {
+            let address = value.split_whitespace().next().unwrap_or_default();
+            if address.rsplit(':').next() == Some(port.to_string().as_str()) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_debians_ports() {
+        let ports = "# Listen 8080\nListen 80\n\n<IfModule ssl_module>\n\tListen 443\n</IfModule>\nListen [::]:81 http\n";
+        assert!(listens(ports, 80) && listens(ports, 81));
+        assert!(!listens(ports, 8080) && !listens(ports, 443) && !listens(ports, 8));
+    }
+}

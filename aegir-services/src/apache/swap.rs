@@ -1,0 +1,45 @@
+//! A configuration change of Apache: its commands, and the marker that proves it is in use.
+
+use aegir_core::Result;
+use aegir_core::entity::Server;
+use aegir_core::secret::Sealed;
+use aegir_core::service::PlanContext;
+use aegir_core::template::Content;
+
+use super::machine::{RELOAD, TEST};
+use crate::web::{Expect, FileChange, Probe, SwapConfiguration};
+
+/// A change without probes.
+pub(super) fn swap(what: String, server: &Server, changes: Vec<FileChange>) -> SwapConfiguration {
+    let argv = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect();
+    SwapConfiguration {
+        what,
+        directory: server.config_dir(),
+        changes,
+        claims: Vec::new(),
+        gives_up: Vec::new(),
+        test: argv(TEST),
+        reload: argv(RELOAD),
+        probes: Vec::new(),
+    }
+}
+
+/// A configuration file and its generation: a keyed hash of all that is in it, secrets and the template included.
+/// Twice the same, so an unchanged file stays unchanged.
+pub(super) fn render(
+    template: &str,
+    mut data: serde_json::Value,
+    secrets: &[(&str, &Sealed)],
+    cx: &PlanContext<'_>,
+) -> Result<(Content, String)> {
+    data["generation"] = "0".into();
+    let draft = cx.render(template, &data, secrets)?.materialise(cx.keyring())?;
+    let generation: String = cx.keyring().mark(&draft).chars().take(16).collect();
+    data["generation"] = generation.as_str().into();
+    Ok((cx.render(template, &data, secrets)?, generation))
+}
+
+/// The virtual host answers with this very generation.
+pub(super) fn live(host: &str, port: u16, name: &str, generation: &str) -> Probe {
+    Probe { host: host.to_owned(), port, expect: Expect::Live(format!("{name} {generation}")) }
+}

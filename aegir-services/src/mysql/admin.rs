@@ -1,0 +1,132 @@
+//! The account that Aegir administers a database server with: made by root, over the server's own socket.
+
+use aegir_core::Result;
+use aegir_core::action::{Action, Context};
+use aegir_core::name::ServerName;
+use aegir_core::plan::{Change, Diff};
+use aegir_core::server::{Command, Input};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::machine::{AS_ROOT, administrator};
+use super::quote::literal;
+use super::rights::missing;
+use super::{Access, Config};
+
+/// The hosts of the two accounts that [`administrator`] makes.
+const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
+
+/// Makes the administrator's accounts, or gives them this password and all rights.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct AdminAccount {
+    /// The database service; the password in it is sealed.
+    pub config: Config,
+    /// How Aegir will connect; the password is sealed.
+    pub access: Access,
+}
+
+/// What stood there.
+#[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct AdminBefore {
+    /// For each host the statement that made the account, which holds the hash of its password; the receipt is sealed
+    /// as a whole.
+    standing: Vec<Option<String>>,
+    /// The password opens it, and it may do all that Aegir does.
+    works: bool,
+}
+
+impl AdminAccount {
+    fn account(&self, host: &str) -> Result<String> {
+        Ok(format!("{}@{}", literal(&self.access.user)?, literal(host)?))
+    }
+
+    /// Root needs no password over the socket; statements go to standard input, never to arguments.
+    fn client(sql: SecretString) -> Command {
+        let (program, args) = AS_ROOT.split_first().unwrap_or((&"mysql", &[]));
+        Command::new(*program).args(args).arg("--skip-column-names").input(Input::Secret(sql))
+    }
+
+    async fn run(cx: &Context, sql: SecretString, secret: Option<&SecretString>) -> Result<()> {
+        let command = Self::client(sql);
+        let mut output = cx.server().run(&command).await?;
+        if let Some(secret) = secret {
+            // The server quotes the statement it does not understand.
+            output.stderr = output.error_text().replace(secret.expose_secret(), "(secret)").into_bytes();
+        }
+        let doing = format!("setting up the database administrator on {}", cx.server().name());
+        output
+            .require_ok(&command, &doing)
+            .map(drop)
+            .map_err(|e| e.context("server", cx.server().name()).hint("as root: `mysql` must open without a password"))
+    }
+
+    async fn works(&self, cx: &Context) -> Result<bool> {
+        let Ok(mut session) = self.access.try_connect(cx.keyring()).await? else { return Ok(false) };
+        Ok(session.column("SHOW GRANTS").await.is_ok_and(|grants| missing(&grants).is_empty()))
+    }
+}
+
+impl Action for AdminAccount {
+    const NAME: &'static str = "mysql.admin";
+    type Before = AdminBefore;
+
+    fn summary(&self) -> String {
+        format!("database administrator {}", self.access.user)
+    }
+
+    async fn observe(&self, cx: &Context) -> Result<AdminBefore> {
+        if self.works(cx).await? {
+            return Ok(AdminBefore { standing: Vec::new(), works: true });
+        }
+        let mut standing = Vec::new();
+        for host in HOSTS {
+            let shown = cx.server().run(&Self::client(SecretString::from(format!("SHOW CREATE USER {};\n", self.account(host)?)))).await?;
+            standing.push(shown.ok().then(|| shown.text().trim().to_owned()).filter(|t| t.starts_with("CREATE USER")));
+        }
+        Ok(AdminBefore { standing, works: false })
+    }
+
+    fn diff(&self, _cx: &Context, before: &AdminBefore) -> Result<Diff> {
+        let account = &self.access.user;
+        Ok(match (before.works, before.standing.iter().any(Option::is_some)) {
+            (true, _) => Diff::same(),
+            (false, false) => Diff::new(
+                Change::Create,
+                format!("+ database account {account} at {} with all rights, password (secret)\n", HOSTS.join(" and ")),
+            ),
+            (false, true) => Diff::new(
+                Change::Change,
+                format!("  database account {account}: a new password (secret), all rights; whoever else uses it is locked out\n"),
+            ),
+        })
+    }
+
+    async fn apply(&self, cx: &Context, _before: &AdminBefore) -> Result<()> {
+        if self.works(cx).await? {
+            return Ok(());
+        }
+        let password = cx.keyring().open(&self.access.password)?;
+        Self::run(cx, administrator(&self.config, &password)?, Some(&password)).await
+    }
+
+    async fn undo(&self, cx: &Context, before: &AdminBefore) -> Result<()> {
+        if before.works {
+            return Ok(());
+        }
+        let mut sql = String::from("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES';\n");
+        for (host, standing) in HOSTS.iter().zip(&before.standing) {
+            let statement = match standing {
+                Some(made) => made.replacen("CREATE USER", "ALTER USER", 1),
+                None => format!("DROP USER IF EXISTS {}", self.account(host)?),
+            };
+            sql.push_str(&format!("{statement};\n"));
+        }
+        Self::run(cx, SecretString::from(sql), None).await
+    }
+
+    fn by_hand(&self, server: &ServerName) -> String {
+        format!(
+            "on {server}, as root: `mysql -e \"DROP USER {user}@localhost, {user}@127.0.0.1\"` if they were new",
+            user = self.access.user
+        )
+    }
+}

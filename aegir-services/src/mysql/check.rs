@@ -1,0 +1,79 @@
+//! The named checks of a database server: it answers, it is new enough, its administrator may do what Aegir does.
+
+use aegir_core::Result;
+use aegir_core::entity::Server;
+use aegir_core::service::{Check, PlanContext};
+
+use super::database::COLLATION;
+use super::fault::explain;
+use super::rights::{GRANT_ADMIN, missing};
+use super::session::Session;
+use super::{Access, Config, quote};
+
+pub(super) async fn all(config: &Config, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
+    let client = match server.facts()?.db_client.as_ref() {
+        Some(version) => Check::pass("db.client", version.clone()),
+        None => Check::fail("db.client", "no mysql client is installed; dumps need it", "as root: `apt-get install mariadb-client`"),
+    };
+    let mut checks = vec![client];
+    let opened = match config.access(server) {
+        Ok(access) => access.connect(cx.keyring()).await.map(|session| (access, session)),
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok((access, mut session)) => checks.extend(inside(&access, &mut session).await?),
+        Err(error) => checks.push(Check::fail("db.reachable", error.chain().join(": "), error.hints().join("; "))),
+    }
+    Ok(checks)
+}
+
+async fn inside(access: &Access, session: &mut Session) -> Result<Vec<Check>> {
+    let version = session.value("SELECT VERSION()").await.map_err(|f| explain(access, &f))?.unwrap_or_default();
+    let grants = session.column("SHOW GRANTS").await.map_err(|f| explain(access, &f))?;
+    let collations =
+        session.column(&format!("SHOW COLLATION LIKE {}", quote::literal(COLLATION)?)).await.map_err(|f| explain(access, &f))?;
+    let lacks = missing(&grants);
+    Ok(vec![
+        Check::pass("db.reachable", format!("{version} answers {} at {}:{}", access.user, access.host, access.port)),
+        match new_enough(&version) {
+            true => Check::pass("db.version", version.clone()),
+            false => Check::warn(
+                "db.version",
+                format!("{version}; Drupal 10 needs MariaDB 10.3 or MySQL 5.7, and Aegir is tried with MariaDB 10.11"),
+                "upgrade the database server",
+            ),
+        },
+        if lacks.is_empty() {
+            Check::pass("db.rights", format!("{} may make and drop databases and users, and grant", access.user))
+        } else {
+            Check::fail(
+                "db.rights",
+                format!("{} lacks {}", access.user, lacks.join(", ")),
+                format!("as its root: `mysql -e \"{}\"`", GRANT_ADMIN.replace("{user}", &access.user)),
+            )
+        },
+        if collations.is_empty() {
+            Check::fail("db.utf8mb4", format!("there is no {COLLATION}"), "upgrade the database server")
+        } else {
+            Check::pass("db.utf8mb4", COLLATION)
+        },
+    ])
+}
+
+/// `10.11.6-MariaDB-0+deb12u1`, `8.0.36`.
+fn new_enough(version: &str) -> bool {
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse::<u32>().ok());
+    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if version.contains("MariaDB") { found >= (10, 5) } else { found >= (8, 0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_versions_of_both_servers() {
+        assert!(new_enough("10.11.19-MariaDB-0+deb12u1") && new_enough("11.8.2-MariaDB") && new_enough("8.0.36") && new_enough("8.4.0"));
+        assert!(!new_enough("10.3.39-MariaDB") && !new_enough("5.7.44") && !new_enough(""));
+    }
+}

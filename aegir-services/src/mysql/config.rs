@@ -1,0 +1,109 @@
+//! The settings of the service type `mysql`: where it is, and who administers it.
+
+use aegir_core::entity::{Server, Transport};
+use aegir_core::secret::Sealed;
+use aegir_core::{Error, Result};
+
+use super::Access;
+
+/// MariaDB's and MySQL's own name for the machine itself; clients take the Unix socket for it.
+pub(super) const LOCALHOST: &str = "localhost";
+/// Their usual port.
+pub(super) const PORT: u16 = 3306;
+/// Debian's socket, where PHP and the clients look for `localhost`.
+pub(super) const SOCKET: &str = "/run/mysqld/mysqld.sock";
+
+/// The settings of a MariaDB or MySQL server.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The host to connect to; `localhost` is the server itself.
+    #[serde(default = "localhost")]
+    pub host: String,
+    /// The port there.
+    #[serde(default = "port")]
+    pub port: u16,
+    /// The Unix socket for the administrator's own connections; unset for Debian's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<String>,
+    /// The administrator: may make and drop databases and users, and grant.
+    #[serde(default = "user")]
+    pub user: String,
+    /// The administrator's password, sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Sealed>,
+}
+
+fn localhost() -> String {
+    LOCALHOST.to_owned()
+}
+
+fn port() -> u16 {
+    PORT
+}
+
+fn user() -> String {
+    "aegir".to_owned()
+}
+
+impl Config {
+    pub(super) fn check(&self) -> Result<()> {
+        let plain = |text: &str, more: &str| {
+            !text.is_empty() && text.len() <= 255 && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+        };
+        if !plain(&self.host, ".-:_") {
+            return Err(Error::invalid("the host of mysql must be a host name or an address"));
+        }
+        if !plain(&self.user, "_-.") || self.user.len() > 80 {
+            return Err(Error::invalid("the user of mysql must be letters, digits and _ - ."));
+        }
+        if self.port == 0 {
+            return Err(Error::invalid("the port of mysql must be 1 to 65535"));
+        }
+        self.socket.as_deref().map_or(Ok(()), |s| aegir_core::name::absolute_path("socket of mysql", s).map(drop))
+    }
+
+    /// Whether it is the server itself, over its usual socket.
+    pub(super) fn is_plain_local(&self) -> bool {
+        self.host == LOCALHOST && self.port == PORT && self.socket.as_deref().is_none_or(|s| s == SOCKET)
+    }
+
+    /// How the administrator connects, from the master.
+    pub(super) fn access(&self, server: &Server) -> Result<Access> {
+        let password = self.password.clone().ok_or_else(|| {
+            Error::refused(format!("the database service of {} has no administrator's password", server.name))
+                .context("server", &server.name)
+                .hint("as root: `aegir init`, which makes one")
+        })?;
+        let here = self.host == LOCALHOST;
+        let host = if here && server.transport != Transport::Local { server.hostname.clone() } else { self.host.clone() };
+        let socket = (here && server.transport == Transport::Local).then(|| self.socket.clone().unwrap_or_else(|| SOCKET.to_owned()));
+        // Debian's socket is the one of the server on the usual port.
+        let socket = socket.filter(|_| self.socket.is_some() || self.port == PORT);
+        Ok(Access { server: server.name.clone(), host, port: self.port, socket, user: self.user.clone(), password })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(value: serde_json::Value) -> Config {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn defaults_are_debians_and_hostile_values_are_refused() {
+        let plain = config(serde_json::json!({}));
+        assert!(plain.check().is_ok() && plain.is_plain_local());
+        for bad in [
+            serde_json::json!({"host": "a b"}),
+            serde_json::json!({"user": "a'b"}),
+            serde_json::json!({"port": 0}),
+            serde_json::json!({"socket": "../x"}),
+        ] {
+            assert!(config(bad.clone()).check().is_err(), "{bad}");
+        }
+        assert!(serde_json::from_value::<Config>(serde_json::json!({"hots": "x"})).is_err());
+    }
+}

@@ -1,0 +1,132 @@
+//! What went wrong with a database server, and which command mends it.
+
+use std::time::Duration;
+
+use aegir_core::{Error, ErrorKind};
+use sqlx::mysql::MySqlDatabaseError;
+
+use super::Access;
+use super::rights::GRANT_ADMIN;
+
+/// A failure, sorted by what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The server said no.
+    Refused { number: u16, message: String },
+    /// It does not answer.
+    Silent(String),
+    /// No answer within that time.
+    Timeout(Duration),
+    /// Something else between the two.
+    Protocol(String),
+}
+
+/// 1045, 1698 access denied · 1044, 1142, 1227, 1370, 1410 rights missing · 1130 host not allowed.
+const WRONG_PASSWORD: &[u16] = &[1045, 1698];
+const RIGHTS_MISSING: &[u16] = &[1044, 1142, 1227, 1370, 1410];
+const HOST_NOT_ALLOWED: u16 = 1130;
+const TOO_MANY: u16 = 1040;
+/// 1141 no such grant · 1133 no such user in the table · 1396 the user operation failed: it does not exist · 3162 unknown account.
+const UNKNOWN: &[u16] = &[1141, 1133, 1396, 3162];
+
+impl Fault {
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self, Self::Refused { number, .. } if UNKNOWN.contains(number))
+    }
+
+    pub(super) fn is_wrong_password(&self) -> bool {
+        matches!(self, Self::Refused { number, .. } if WRONG_PASSWORD.contains(number))
+    }
+
+    /// Syntax errors quote the statement.
+    pub(super) fn without(self, secret: &str) -> Self {
+        match self {
+            Self::Refused { number, message } => Self::Refused { number, message: message.replace(secret, "(secret)") },
+            other => other,
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            Self::Refused { number, message } => format!("ERROR {number}: {message}"),
+            Self::Silent(why) | Self::Protocol(why) => why.clone(),
+            Self::Timeout(limit) => format!("no answer within {} s", limit.as_secs()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(inner) => match inner.try_downcast_ref::<MySqlDatabaseError>() {
+                Some(answer) => Self::Refused { number: answer.number(), message: answer.message().to_owned() },
+                None => Self::Protocol(inner.to_string()),
+            },
+            sqlx::Error::Io(inner) => Self::Silent(inner.to_string()),
+            other => Self::Protocol(other.to_string()),
+        }
+    }
+}
+
+/// The error for people.
+pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
+    let server = &access.server;
+    let error = match fault {
+        Fault::Refused { number, .. } if WRONG_PASSWORD.contains(number) => {
+            Error::refused(format!("the database server on {server} denies access to {}: wrong password", access.user))
+                .hint("as root: `aegir init`, which sets the administrator's password anew")
+        }
+        Fault::Refused { number, .. } if *number == HOST_NOT_ALLOWED => {
+            Error::refused(format!("the database server on {server} does not let this machine connect"))
+                .hint(format!("let {} connect from here, with the same rights as from its own machine", access.user))
+        }
+        Fault::Refused { number, .. } if RIGHTS_MISSING.contains(number) => {
+            Error::refused(format!("{} lacks rights on the database server on {server}", access.user))
+                .hint(format!("as its root: `mysql -e \"{}\"`", GRANT_ADMIN.replace("{user}", &access.user)))
+        }
+        Fault::Refused { number, .. } if *number == TOO_MANY => {
+            Error::unreachable(format!("the database server on {server} takes no more connections"))
+                .hint("raise max_connections, or try again when there is less to do")
+        }
+        Fault::Refused { .. } => Error::failed(format!("the database server on {server} refused a statement")),
+        Fault::Silent(_) | Fault::Timeout(_) => {
+            Error::unreachable(format!("the database server on {server} does not answer at {}:{}", access.host, access.port))
+                .hint(format!("on {server}: `systemctl status mariadb`, then `systemctl start mariadb`"))
+        }
+        Fault::Protocol(_) => Error::new(ErrorKind::Failed, format!("talking to the database server on {server} failed")),
+    };
+    error.context("server", server).because(fault.in_words())
+}
+
+#[cfg(test)]
+mod tests {
+    use aegir_core::name::ServerName;
+    use aegir_core::secret::Sealed;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_own_error() {
+        let access = Access {
+            server: ServerName::master(),
+            host: "localhost".into(),
+            port: 3306,
+            socket: None,
+            user: "aegir".into(),
+            password: Sealed::from_stored(String::new()),
+        };
+        let said = |number: u16| explain(&access, &Fault::Refused { number, message: "m".into() });
+        assert!(said(1045).message().contains("wrong password") && said(1045).kind() == ErrorKind::Refused);
+        assert!(said(1044).hints()[0].contains("WITH GRANT OPTION"));
+        assert_eq!(said(1064).kind(), ErrorKind::Failed);
+        let silent = explain(&access, &Fault::Silent("Connection refused".into()));
+        assert_eq!(silent.kind(), ErrorKind::Unreachable);
+        assert!(silent.hints()[0].contains("systemctl status mariadb"));
+    }
+
+    #[test]
+    fn a_quoted_statement_shows_no_secret() {
+        let fault = Fault::Refused { number: 1064, message: "near 'BY 'canary''".into() }.without("canary");
+        assert_eq!(fault, Fault::Refused { number: 1064, message: "near 'BY '(secret)''".into() });
+    }
+}

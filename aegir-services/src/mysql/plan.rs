@@ -1,0 +1,62 @@
+//! What a site's database needs when the site is verified, dumped, deleted.
+
+use aegir_core::entity::{EntityRef, SiteContext};
+use aegir_core::plan::Plan;
+use aegir_core::service::PlanContext;
+use aegir_core::{Error, Result};
+use camino::Utf8Path;
+
+use super::database::exists;
+use super::{Access, Config, DropDatabase, DropUser, DumpDatabase, provide};
+
+/// The database is there, and its users have their passwords and rights.
+pub(super) async fn verify_site(config: &Config, site: &SiteContext, cx: &PlanContext<'_>) -> Result<Plan> {
+    let access = config.access(&site.db)?;
+    let database = &site.site.database;
+    if !exists(&mut access.connect(cx.keyring()).await?, &database.name, &access).await? {
+        return Err(Error::refused(format!("the database {} of {} is gone from {}", database.name, site.site.uri, site.db.name))
+            .context("server", &site.db.name)
+            .context("database", &database.name)
+            .context("site", &site.site.uri)
+            .hint("load it from a backup; an empty one in its place would let a stranger install the site anew"));
+    }
+    provide::users(&access, database, &site.db, &EntityRef::from(&site.site), false)
+}
+
+/// On the web server. On the database server's own machine the administrator dumps, who may read routines that others
+/// defined; from elsewhere the site's own user does, for only that one may connect.
+pub(super) fn dump_site(config: &Config, site: &SiteContext, into: &Utf8Path) -> Result<Plan> {
+    let database = &site.site.database;
+    let access = if site.web.name == site.db.name {
+        config.access(&site.db)?
+    } else {
+        Access {
+            server: site.db.name.clone(),
+            host: database.host.clone(),
+            port: database.port,
+            socket: None,
+            user: database.user.to_string(),
+            password: database.password.clone(),
+        }
+    };
+    let dump = DumpDatabase { access, database: database.name.clone(), into: into.to_owned() };
+    Plan::empty().then(&site.web.name, &EntityRef::from(&site.site), &dump)
+}
+
+/// Users first, then the database: nobody writes any more when it goes.
+pub(super) async fn delete_site(config: &Config, site: &SiteContext, dump: &Utf8Path, cx: &PlanContext<'_>) -> Result<Plan> {
+    let access = config.access(&site.db)?;
+    // Refused now rather than half-way: a database server that does not answer, or lets nobody drop.
+    drop(access.connect(cx.keyring()).await?);
+    let database = &site.site.database;
+    let owner = EntityRef::from(&site.site);
+    let mut plan = Plan::empty();
+    for host in &database.grants {
+        plan = plan.then(&site.db.name, &owner, &DropUser { access: access.clone(), user: database.user.clone(), host: host.clone() })?;
+    }
+    plan.then(
+        &site.db.name,
+        &owner,
+        &DropDatabase { access, database: database.name.clone(), dump: dump.to_owned(), dump_server: site.web.name.clone() },
+    )
+}

@@ -1,0 +1,134 @@
+//! Chooses a new site's database: a free name, a user, a password, the hosts it is used from.
+
+use aegir_core::entity::{Database, EntityRef, Server};
+use aegir_core::name::{DatabaseName, DatabaseUser, GrantHost, SiteUri};
+use aegir_core::plan::Plan;
+use aegir_core::secret::random_password;
+use aegir_core::server::{Command, Input};
+use aegir_core::service::PlanContext;
+use aegir_core::{Error, Result};
+
+use super::config::LOCALHOST;
+use super::database::{exists, resource};
+use super::fault::explain;
+use super::session::Session;
+use super::{Access, Config, CreateDatabase, CreateUser, Grant, quote};
+
+/// By number: PHP takes `localhost` for Debian's socket, which may be another server's.
+const LOOPBACK: &str = "127.0.0.1";
+const ATTEMPTS: u32 = 100;
+
+pub(super) async fn plan(config: &Config, uri: &SiteUri, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
+    let access = config.access(db)?;
+    let name = free_name(uri, &access, cx).await?;
+    let user = DatabaseUser::parse(name.as_str().get(..32).unwrap_or(name.as_str()))?;
+    let (host, grants) = reach(config, web, db, cx).await?;
+    let database = Database {
+        server: db.name.clone(),
+        name,
+        user,
+        password: cx.keyring().seal(&random_password()?)?,
+        host,
+        port: config.port,
+        grants,
+    };
+    let owner = EntityRef::Site(uri.clone());
+    let mut plan = Plan::empty().then(&db.name, &owner, &CreateDatabase { access: access.clone(), database: database.name.clone() })?;
+    plan = plan.and_then(users(&access, &database, db, &owner, true)?);
+    cx.bindings().put(database);
+    Ok(plan)
+}
+
+/// The users of a database and their rights.
+pub(super) fn users(access: &Access, database: &Database, db: &Server, owner: &EntityRef, fresh: bool) -> Result<Plan> {
+    let mut plan = Plan::empty();
+    for host in &database.grants {
+        let user = CreateUser {
+            access: access.clone(),
+            user: database.user.clone(),
+            host: host.clone(),
+            password: database.password.clone(),
+            fresh,
+        };
+        let grant = Grant { access: access.clone(), database: database.name.clone(), user: database.user.clone(), host: host.clone() };
+        plan = plan.then(&db.name, owner, &user)?.then(&db.name, owner, &grant)?;
+    }
+    Ok(plan)
+}
+
+async fn free_name(uri: &SiteUri, access: &Access, cx: &PlanContext<'_>) -> Result<DatabaseName> {
+    let mut session = access.connect(cx.keyring()).await?;
+    for attempt in 0..ATTEMPTS {
+        let name = DatabaseName::suggested(uri, attempt);
+        // The ledger may know one that is being made, or whose server has lost it.
+        if cx.inventory().owner(&resource(&access.server, &name)).await?.is_none()
+            && !exists(&mut session, &name, access).await?
+            && !is_user(&mut session, &name, access).await?
+        {
+            return Ok(name);
+        }
+    }
+    Err(Error::conflict(format!("no free database name for {uri} on {}", access.server))
+        .context("server", &access.server)
+        .hint("drop databases that nobody uses"))
+}
+
+async fn is_user(session: &mut Session, name: &DatabaseName, access: &Access) -> Result<bool> {
+    let sql = format!("SELECT User FROM mysql.user WHERE User = {}", quote::literal(name.as_str())?);
+    Ok(session.value(&sql).await.map_err(|f| explain(access, &f))?.is_some())
+}
+
+/// Where the site connects to, and where the database server sees it come from.
+async fn reach(config: &Config, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<(String, Vec<GrantHost>)> {
+    let itself = config.host == LOCALHOST;
+    if itself && web.name == db.name {
+        let host = if config.is_plain_local() { LOCALHOST } else { LOOPBACK };
+        return Ok((host.to_owned(), vec![GrantHost::parse(host)?]));
+    }
+    let host = if itself { db.hostname.clone() } else { config.host.clone() };
+    let seen = seen_from(&host, config.port, web, cx).await?;
+    let seen = match seen {
+        Some(host) => host,
+        None => {
+            let address = web.addresses.first().ok_or_else(|| {
+                Error::refused(format!("nothing is known of how {} reaches the database on {}", web.name, db.name))
+                    .context("server", &web.name)
+                    .hint(format!("`aegir server verify {}`", web.name))
+            })?;
+            cx.warn(format!("the database server on {} did not say how it sees {}; its address {address} is taken", db.name, web.name));
+            GrantHost::parse(&address.to_string())?
+        }
+    };
+    Ok((host, vec![seen]))
+}
+
+/// Asks the database server itself: it names the host it sees when it turns a stranger away.
+async fn seen_from(host: &str, port: u16, web: &Server, cx: &PlanContext<'_>) -> Result<Option<GrantHost>> {
+    let options = format!("[client]\nuser=aegir_nobody\npassword=none\nhost={host}\nport={port}\n");
+    let command = Command::new("mysql")
+        .args(["--defaults-file=/dev/stdin", "--connect-timeout=5", "--batch", "--execute=SELECT 1"])
+        .input(Input::Bytes(options.into_bytes()));
+    let said = cx.observe(&web.name).await?.ask(&command).await?.error_text();
+    Ok(named_host(&said).and_then(|name| GrantHost::parse(&name.to_ascii_lowercase()).ok()))
+}
+
+/// `Access denied for user 'x'@'HOST' (…)`, `Host 'HOST' is not allowed to connect`.
+fn named_host(said: &str) -> Option<&str> {
+    let rest = said.split_once("'@'").or_else(|| said.split_once("Host '")).map(|(_, rest)| rest)?;
+    rest.split_once('\'').map(|(host, _)| host).filter(|h| !h.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_host_from_a_refusal() {
+        assert_eq!(
+            named_host("ERROR 1045 (28000): Access denied for user 'aegir_nobody'@'web1.example.com' (using password: YES)"),
+            Some("web1.example.com")
+        );
+        assert_eq!(named_host("ERROR 1130 (HY000): Host '10.0.0.2' is not allowed to connect to this MariaDB server"), Some("10.0.0.2"));
+        assert_eq!(named_host("ERROR 2003 (HY000): Can't connect"), None);
+    }
+}

@@ -1,0 +1,90 @@
+//! What every platform of a PHP application has: the sites file, and a tree that Aegir can write to.
+
+use aegir_core::entity::{EntityRef, Platform, Resource, Server};
+use aegir_core::inventory::SiteFilter;
+use aegir_core::server::{Command, Observer};
+use aegir_core::service::PlanContext;
+use aegir_core::{Error, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::json;
+
+use super::sites;
+use super::steps::{Reader, Steps};
+
+/// Every file we write says so.
+const HEADER: &str = "Written by Aegir: changes here are lost.";
+
+/// Where a platform's sites file is.
+pub(crate) fn sites_path(platform: &Platform) -> Utf8PathBuf {
+    platform.docroot().join("sites/sites.php")
+}
+
+/// Whether a file may be replaced: nothing stands there, the ledger says it is the platform's, or it says that we wrote it.
+pub(crate) async fn is_ours(path: &Utf8Path, platform: &Platform, files: &Observer, cx: &PlanContext<'_>) -> Result<bool> {
+    let Some(text) = files.read_text(path).await? else { return Ok(true) };
+    let owner = cx.inventory().owner(&Resource::path(files.name(), path)).await?;
+    Ok(owner == Some(EntityRef::from(platform)) || text.contains(HEADER))
+}
+
+/// Refuses a platform whose directories the account Aegir works as cannot write to. One that is yet to be copied will be ours.
+pub(crate) async fn require_writable(directories: &[Utf8PathBuf], platform: &Platform, server: &Server, files: &Observer) -> Result<()> {
+    if files.stat(&platform.path).await?.is_none() {
+        return Ok(());
+    }
+    for directory in directories {
+        if files.stat(directory).await?.is_some() && !files.ask(&Command::new("test").arg("-w").arg(directory)).await?.ok() {
+            return Err(Error::refused(format!("{directory} on {} cannot be written to by {}", server.name, server.user))
+                .context("server", &server.name)
+                .context("platform", &platform.name)
+                .context("file", directory)
+                .hint(format!("as root: `chown -R {}: {}`", server.user, platform.path)));
+        }
+    }
+    Ok(())
+}
+
+/// The whole sites file, from all sites of the platform in the inventory. Only for tasks that lock the platform.
+pub(crate) async fn sites_file<'a>(
+    steps: Steps<'a>,
+    platform: &Platform,
+    template: &str,
+    files: &Observer,
+    cx: &PlanContext<'_>,
+) -> Result<Steps<'a>> {
+    let path = sites_path(platform);
+    let foreign = files.read_text(&path).await?.filter(|text| text.lines().any(|l| l.trim_start().starts_with("$sites[")));
+    if foreign.is_some() && !is_ours(&path, platform, files, cx).await? {
+        return Err(Error::refused(format!("{path} on {} has entries that Aegir did not write", files.name()))
+            .context("server", files.name())
+            .context("platform", &platform.name)
+            .context("file", &path)
+            .hint(format!("move it away, and give the addresses to Aegir with `--alias`: `mv {path} {path}.old`")));
+    }
+    let mut entries = Vec::new();
+    for summary in cx.inventory().sites(&SiteFilter { platform: Some(platform.name.clone()), server: None }).await? {
+        if let Some(site) = cx.inventory().site(&summary.uri).await? {
+            let directory = site.uri.file_name();
+            entries.extend(sites::keys(&site).into_iter().map(|key| (directory.clone(), key)));
+        }
+    }
+    // The order in which a site's own task would enter them.
+    entries.sort_unstable();
+    let entries: Vec<_> = entries.into_iter().map(|(directory, key)| json!({ "key": key, "directory": directory })).collect();
+    steps.file(path, cx.render(template, &json!({ "entries": entries }), &[])?, 0o644, Reader::Mode)
+}
+
+/// Removes files that the ledger says are the platform's, as far as they stand there.
+pub(crate) async fn sites_file_removal<'a>(
+    mut steps: Steps<'a>,
+    paths: &[Utf8PathBuf],
+    platform: &Platform,
+    files: &Observer,
+    cx: &PlanContext<'_>,
+) -> Result<Steps<'a>> {
+    for path in paths.iter().chain([&sites_path(platform)]) {
+        if cx.inventory().owner(&Resource::path(files.name(), path)).await? == Some(EntityRef::from(platform)) {
+            steps = steps.remove(path.clone())?;
+        }
+    }
+    Ok(steps)
+}

@@ -1,0 +1,91 @@
+//! One HTTP answer, asked with curl on the web server's own machine.
+
+use std::time::Duration;
+
+use aegir_core::Result;
+use aegir_core::server::{Command, Server};
+
+/// What came back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// Names in lower case.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+
+    /// The text of the page's `<title>`, as it stands there.
+    pub(super) fn title(&self) -> Option<&str> {
+        let start = self.body.find("<title")?;
+        let (_, rest) = self.body[start..].split_once('>')?;
+        rest.split_once("</title>").map(|(title, _)| title.trim())
+    }
+
+    /// In a few words, for evidence: never the page itself.
+    pub(super) fn in_words(&self) -> String {
+        let title: String = self.title().unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();
+        let size = if self.body.is_empty() { "empty".to_owned() } else { format!("{} bytes", self.body.len()) };
+        if title.is_empty() {
+            format!("status {}, {size}", self.status)
+        } else {
+            format!("status {}, {size}, titled “{title}”", self.status)
+        }
+    }
+
+    /// Reads what `curl --include` printed.
+    fn parse(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.lines();
+        let status: u16 = lines.next()?.split_whitespace().nth(1)?.parse().ok()?;
+        if (100..200).contains(&status) {
+            return Self::parse(body);
+        }
+        let headers = lines.filter_map(|l| l.split_once(':')).map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned())).collect();
+        Some(Self { status, headers, body: body.to_owned() })
+    }
+}
+
+/// Asks the machine itself, not whatever the name resolves to: a probe must not leave the server it is about.
+pub(super) async fn ask(server: &dyn Server, host: &str, port: u16, path: &str, limit: Duration) -> Result<Result<Answer, String>> {
+    let command = Command::new("curl")
+        .args([
+            "--silent",
+            "--show-error",
+            "--include",
+            "--http1.1",
+            "--path-as-is",
+            "--globoff",
+            "--noproxy",
+            "*",
+            "--connect-timeout",
+            "5",
+        ])
+        .args(["--max-time", &limit.as_secs().to_string(), "--header", &format!("Host: {host}"), "--user-agent", "Aegir"])
+        .args(["--output", "-", "--", &format!("http://127.0.0.1:{port}{path}")])
+        .timeout(limit + Duration::from_secs(10));
+    let output = server.run(&command).await?;
+    if !output.ok() {
+        return Ok(Err(output.error_text().trim().to_owned()));
+    }
+    Ok(Answer::parse(&output.text()).ok_or_else(|| "what came back is no HTTP answer".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_an_answer_behind_interim_ones() {
+        let answer =
+            Answer::parse("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nX-A: b c\r\n\r\n<title lang=\"en\"> Hi </title>")
+                .unwrap();
+        assert_eq!((answer.status, answer.header("x-a"), answer.title()), (200, Some("b c"), Some("Hi")));
+        assert_eq!(answer.in_words(), "status 200, 29 bytes, titled “Hi”");
+        assert_eq!(Answer::parse("nonsense"), None);
+    }
+}

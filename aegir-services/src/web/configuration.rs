@@ -1,0 +1,152 @@
+//! The configuration firewall: tested beside the old one, swapped, reloaded, probed; else the old one is back.
+
+use aegir_core::action::{Action, Claims, Context};
+use aegir_core::entity::{Resource, ResourceKind};
+use aegir_core::name::ServerName;
+use aegir_core::plan::{Change, Diff};
+use aegir_core::{Error, Result};
+use camino::Utf8PathBuf;
+
+use super::candidate::{Candidate, sudo};
+use super::change::{Before, FileChange, joined};
+use super::probe::Probe;
+use super::watch;
+
+/// Changes files of a web server's configuration, all or none, with one reload.
+///
+/// The live files are touched only after the server's own test has accepted them beside the others, in
+/// `DIRECTORY/.candidate`, which `test` must read instead of `DIRECTORY`. Reload and probes follow; if one fails, the
+/// old files are back and loaded before the step reports it.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct SwapConfiguration {
+    /// In words: `the virtual host of example.org`.
+    pub what: String,
+    /// The directory of the server's configuration.
+    pub directory: Utf8PathBuf,
+    /// The files.
+    pub changes: Vec<FileChange>,
+    /// Host names that this makes the owner's.
+    #[serde(default)]
+    pub claims: Vec<String>,
+    /// Host names that the owner gives up.
+    #[serde(default)]
+    pub gives_up: Vec<String>,
+    /// Tests the candidate; runs through sudo.
+    pub test: Vec<String>,
+    /// Loads the live configuration without dropping a request; runs through sudo.
+    pub reload: Vec<String>,
+    /// What must be so afterwards.
+    #[serde(default)]
+    pub probes: Vec<Probe>,
+}
+
+impl SwapConfiguration {
+    fn candidate<'a>(&'a self, cx: &'a Context) -> Candidate<'a> {
+        Candidate::new(cx, &self.directory, &self.changes)
+    }
+
+    /// One test, swap and reload at a time: the candidate tested must be the configuration that goes live.
+    fn lock(cx: &Context) -> String {
+        format!("reload {}", cx.server().name())
+    }
+
+    async fn reload(&self, cx: &Context) -> Result<()> {
+        let command = sudo(&self.reload)?;
+        let doing = format!("reloading the web server on {}", cx.server().name());
+        cx.server().run(&command).await?.require_ok(&command, &doing).map(drop).map_err(|e| e.context("server", cx.server().name()))
+    }
+
+    async fn swap(&self, cx: &Context, before: &[Before]) -> Result<()> {
+        // After a crash what is served may be our own half-done work: nothing of it excuses a bad page.
+        let bad_before = if cx.retrying() { Vec::new() } else { watch::bad_before(cx, &self.probes).await? };
+        self.candidate(cx).test(&self.test).await?;
+        if let Err(error) = self.go_live(cx, before, &bad_before).await {
+            return Err(match self.put_back(cx, before).await {
+                Ok(()) => error.hint("the configuration before it is back and in use"),
+                Err(again) => error.hint(format!("putting the old configuration back failed, too: {}", again.chain().join(": "))),
+            });
+        }
+        self.candidate(cx).remove().await
+    }
+
+    async fn go_live(&self, cx: &Context, before: &[Before], bad_before: &[bool]) -> Result<()> {
+        for (change, before) in self.changes.iter().zip(before) {
+            change.apply(cx, &self.directory, before).await?;
+        }
+        self.reload(cx).await?;
+        watch::all_good(cx, &self.probes, bad_before).await
+    }
+
+    /// Reloads only when something may have gone live: another's broken file must not keep a task that
+    /// touched nothing from being taken back. The candidate stays until all is done, and tells.
+    async fn put_back(&self, cx: &Context, before: &[Before]) -> Result<()> {
+        let mut touched = self.candidate(cx).is_left().await?;
+        for (change, before) in self.changes.iter().zip(before) {
+            if change.observe(cx, &self.directory).await? != *before {
+                change.restore(cx, &self.directory, before).await?;
+                touched = true;
+            }
+        }
+        if touched {
+            self.reload(cx).await?;
+        }
+        self.candidate(cx).remove().await
+    }
+
+    fn files(&self, gone: bool) -> impl Iterator<Item = Utf8PathBuf> {
+        self.changes.iter().filter(move |c| c.content.is_none() == gone).map(|c| c.at(&self.directory))
+    }
+}
+
+impl Action for SwapConfiguration {
+    const NAME: &'static str = "web.configure";
+    /// What stood at each file, in the order of the changes.
+    type Before = Vec<Before>;
+
+    fn summary(&self) -> String {
+        format!("configure {}", self.what)
+    }
+
+    fn claims(&self, server: &ServerName) -> Claims {
+        let host = |name: &String| Resource::new(ResourceKind::Vhost, server, name);
+        Claims {
+            acquire: self.files(false).map(|p| Resource::path(server, p)).chain(self.claims.iter().map(host)).collect(),
+            release: self.files(true).map(|p| Resource::path(server, p)).chain(self.gives_up.iter().map(host)).collect(),
+        }
+    }
+
+    async fn observe(&self, cx: &Context) -> Result<Self::Before> {
+        let mut before = Vec::with_capacity(self.changes.len());
+        for change in &self.changes {
+            before.push(change.observe(cx, &self.directory).await?);
+        }
+        Ok(before)
+    }
+
+    fn diff(&self, cx: &Context, before: &Self::Before) -> Result<Diff> {
+        if before.len() != self.changes.len() {
+            return Err(Error::internal("what was seen of a configuration does not fit its changes"));
+        }
+        let diffs: Result<Vec<Diff>> =
+            self.changes.iter().zip(before).map(|(change, before)| change.diff(cx, &self.directory, before)).collect();
+        let diff = joined(diffs?);
+        if diff.change == Change::Same {
+            return Ok(diff);
+        }
+        let diff = diff.also(format!("$ {}", sudo(&self.test)?)).also(format!("$ {}", sudo(&self.reload)?));
+        Ok(self.probes.iter().fold(diff, |diff, probe| diff.also(format!("? {}", probe.in_words()))))
+    }
+
+    async fn apply(&self, cx: &Context, before: &Self::Before) -> Result<()> {
+        cx.exclusively(&Self::lock(cx), self.swap(cx, before)).await
+    }
+
+    async fn undo(&self, cx: &Context, before: &Self::Before) -> Result<()> {
+        cx.exclusively(&Self::lock(cx), self.put_back(cx, before)).await
+    }
+
+    fn by_hand(&self, server: &ServerName) -> String {
+        let files: Vec<String> = self.changes.iter().map(|c| c.at(&self.directory).into_string()).collect();
+        format!("on {server}: put {} back as before, then `sudo {}`", files.join(", "), self.reload.join(" "))
+    }
+}
