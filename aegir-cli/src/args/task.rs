@@ -1,0 +1,42 @@
+//! `aegir task …`
+
+use clap::Subcommand;
+
+/// What was asked for.
+#[derive(Debug, Subcommand)]
+#[command(arg_required_else_help = true)]
+pub(crate) enum TaskVerb {
+    /// List tasks, newest first
+    #[command(after_help = "Examples:\n  aegir task list\n  aegir task list --state stuck\n  aegir task list --limit 0 --json")]
+    List {
+        /// Only those in this state
+        #[arg(long, value_parser = ["queued", "running", "done", "rolled_back", "stuck"])]
+        state: Option<String>,
+        /// At most this many; 0 for all
+        #[arg(long, default_value_t = 50)]
+        limit: u64,
+    },
+    /// Show a task: every step and how it went
+    #[command(after_help = "Examples:\n  aegir task show 12")]
+    Show {
+        /// Its number
+        task: i64,
+    },
+    /// Follow a task until it ends
+    #[command(
+        after_help = "Ctrl-C stops watching; the task goes on. With --json each event is one line.\n\nExamples:\n  aegir task watch 12\n  aegir task watch 12 --json"
+    )]
+    Watch {
+        /// Its number
+        task: i64,
+    },
+    /// Take back the rest of a stuck task
+    #[command(after_help = "Examples:\n  aegir task retry 12")]
+    Retry {
+        /// Its number
+        task: i64,
+    },
+    /// End what dead processes left: done or rolled back. Every changing command does this first
+    #[command(after_help = "Examples:\n  aegir task recover")]
+    Recover,
+}

@@ -1,0 +1,173 @@
+//! The way of every changing verb: recover, plan, confirm, submit, follow, tell.
+
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+
+use aegir_core::plan::Planned;
+use aegir_core::task::Request;
+use aegir_core::{Error, ErrorKind, Result};
+use camino::Utf8Path;
+
+use crate::app::Session;
+use crate::args::ChangeArgs;
+use crate::follow::{Followed, Signals, follow};
+use crate::{detach, exit, ui};
+
+/// How often a plan that went stale between planning and locking is made again.
+const TRIES: u32 = 3;
+
+/// What a verb wants done.
+pub(crate) struct Wanted {
+    pub(crate) request: Request,
+    /// It removes something: ask first.
+    pub(crate) ask: bool,
+    /// The command that comes next.
+    pub(crate) next: Option<String>,
+}
+
+impl Wanted {
+    /// Something that needs no question.
+    pub(crate) fn new(request: Request) -> Self {
+        Self { request, ask: false, next: None }
+    }
+
+    /// With a command that comes next.
+    pub(crate) fn next(mut self, command: impl Into<String>) -> Self {
+        self.next = Some(command.into());
+        self
+    }
+
+    /// With a question first.
+    pub(crate) fn asking(mut self) -> Self {
+        self.ask = true;
+        self
+    }
+}
+
+/// Plans what is wanted, and shows, saves or does it.
+pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -> Result<u8> {
+    let Session { aegir, ui, .. } = session;
+    if args.dry_run || args.plan_out.is_some() {
+        let planned = aegir.plan(&wanted.request).await?;
+        return look(&planned, args, session);
+    }
+    recover(session).await?;
+    let mut signals = Signals::listen()?;
+    let mut planned = aegir.plan(&wanted.request).await?;
+    let next = wanted.next.as_deref();
+    for tries in 1.. {
+        planned.warnings.iter().for_each(|warning| ui.warn(warning));
+        if planned.is_empty() {
+            ui::nothing(ui, &planned.title, next);
+            return Ok(exit::DONE);
+        }
+        if wanted.ask && !args.yes {
+            confirm(&planned, session)?;
+        }
+        if args.no_wait {
+            return detach::start(&planned, session);
+        }
+        let title = planned.title.clone();
+        match aegir.submit(planned).await {
+            Ok(task) => return finish(follow(task, &mut signals, ui).await?, &title, next, session),
+            // Somebody changed what it works on between the plan and its locks: plan again from what is there now.
+            Err(stale) if stale.kind() == ErrorKind::Conflict && tries < TRIES => planned = aegir.plan(&wanted.request).await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::internal("the tries have no end"))
+}
+
+/// Runs a saved plan, exactly as it is.
+pub(crate) async fn apply(file: &Utf8Path, no_wait: bool, session: &Session) -> Result<u8> {
+    let text = if file == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(|e| Error::failed("reading the plan from standard input").because(e))?;
+        text
+    } else {
+        std::fs::read_to_string(file).map_err(|e| {
+            let kind = if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Failed };
+            Error::new(kind, format!("the plan {file} cannot be read")).context("file", file).because(e)
+        })?
+    };
+    let planned = session.aegir.load_plan(&text)?;
+    recover(session).await?;
+    let mut signals = Signals::listen()?;
+    let title = planned.title.clone();
+    if planned.is_empty() {
+        session.aegir.check_plan(&planned).await?;
+        ui::nothing(&session.ui, &title, None);
+        return Ok(exit::DONE);
+    }
+    if no_wait {
+        return detach::start(&planned, session);
+    }
+    let task = session.aegir.submit(planned).await?;
+    finish(follow(task, &mut signals, &session.ui).await?, &title, None, session)
+}
+
+/// Ends what dead processes left, and says so.
+pub(crate) async fn recover(session: &Session) -> Result<()> {
+    for recovered in session.aegir.recover().await? {
+        let (id, outcome) = (recovered.id, ui::outcome_item("", None, &recovered.outcome));
+        session.ui.say(&format!(
+            "task {id} was left by a process that died; it is {} now",
+            outcome["result"].as_str().unwrap_or_default().replace('_', " ")
+        ));
+    }
+    Ok(())
+}
+
+fn finish(followed: Followed, title: &str, next: Option<&str>, session: &Session) -> Result<u8> {
+    match followed {
+        Followed::Ended(id, outcome) => {
+            ui::ended(&session.ui, title, Some(id), &outcome, next);
+            Ok(exit::of_outcome(&outcome))
+        }
+        Followed::Abandoned(id) => Err(Error::new(ErrorKind::Interrupted, format!("task {id} was broken off in the middle"))
+            .context("task", id)
+            .hint("`aegir task recover` ends it; so does every changing command")),
+    }
+}
+
+/// Shows a plan, and saves it where it is wanted.
+fn look(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<u8> {
+    let ui = &session.ui;
+    ui.item("Plan", || ui::plan_item(planned), || ui::plan_text(planned, &ui.out));
+    let Some(file) = &args.plan_out else {
+        ui.say("dry run: nothing was changed");
+        return Ok(exit::DONE);
+    };
+    save(file, &session.aegir.save_plan(planned)?)?;
+    ui.say(&format!("saved, nothing was changed; next: {}", ui.err.cyan(&format!("aegir apply {file}"))));
+    Ok(exit::DONE)
+}
+
+/// Only its owner may read a plan: it says where everything is.
+fn save(file: &Utf8Path, text: &str) -> Result<()> {
+    let problem = |e: std::io::Error| Error::failed(format!("the plan {file} cannot be written")).context("file", file).because(e);
+    let mut handle = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file).map_err(problem)?;
+    handle.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(problem)?;
+    handle.write_all(text.as_bytes()).and_then(|()| handle.sync_all()).map_err(problem)
+}
+
+/// Shows what will happen and wants it typed; where nobody can be asked, names the flag.
+fn confirm(planned: &Planned, session: &Session) -> Result<()> {
+    let ui = &session.ui;
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::invalid(format!("{}: nobody can be asked here", planned.title))
+            .hint("add `--yes`; `--dry-run` shows what would be done"));
+    }
+    for step in &planned.steps {
+        ui.say(&format!("  {}  {}", step.step.server, step.step.summary));
+    }
+    ui.say(&ui::summary(planned));
+    ui.ask(&format!("{}: type yes to go on:", planned.title));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(|e| Error::failed("reading the answer").because(e))?;
+    if answer.trim() == "yes" {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::Interrupted, format!("{}: not confirmed, nothing was changed", planned.title)))
+    }
+}

@@ -1,0 +1,37 @@
+//! What each command does, one file a noun.
+
+mod completion;
+mod doctor;
+mod platform;
+mod server;
+mod service;
+mod settings;
+mod site;
+mod task;
+mod template;
+mod watch;
+
+pub(crate) use completion::completion;
+pub(crate) use doctor::doctor;
+pub(crate) use platform::platform;
+pub(crate) use server::server;
+pub(crate) use service::service;
+pub(crate) use settings::settings;
+pub(crate) use site::site;
+pub(crate) use task::task;
+pub(crate) use template::template;
+
+use aegir_core::inventory::{TaskFilter, TaskState};
+
+use crate::app::Session;
+
+/// A look into the journal costs next to nothing, and nobody should find a stuck task a week later.
+async fn warn_of_stuck(session: &Session) {
+    if session.ui.json || session.ui.quiet {
+        return;
+    }
+    let filter = TaskFilter { state: Some(TaskState::Stuck), limit: 1, ..TaskFilter::default() };
+    if let Some(task) = session.aegir.inventory().tasks(&filter).await.ok().and_then(|tasks| tasks.into_iter().next()) {
+        session.ui.warn(&format!("task {} is stuck and needs you: `aegir task show {}`", task.id, task.id));
+    }
+}

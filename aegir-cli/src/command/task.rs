@@ -1,0 +1,168 @@
+//! `aegir task …`
+
+use aegir_core::engine::{Outcome, Replay, StepState};
+use aegir_core::event::EventKind;
+use aegir_core::inventory::{StoredEntry, Task, TaskFilter, TaskId, TaskState};
+use aegir_core::{Error, Result};
+use serde_json::{Value, json};
+
+use super::watch;
+use crate::app::Session;
+use crate::args::TaskVerb;
+use crate::exit;
+use crate::ui::{self, Table, facts, to_json};
+
+/// What the noun `task` does.
+pub(crate) async fn task(verb: TaskVerb, session: &Session) -> Result<u8> {
+    match verb {
+        TaskVerb::List { state, limit } => list(state.as_deref(), limit, session).await,
+        TaskVerb::Show { task } => show(TaskId(task), session).await,
+        TaskVerb::Watch { task } => watch::watch(TaskId(task), session).await,
+        TaskVerb::Retry { task } => retry(TaskId(task), session).await,
+        TaskVerb::Recover => recover(session).await,
+    }
+}
+
+async fn retry(id: TaskId, session: &Session) -> Result<u8> {
+    let outcome = session.aegir.retry(id).await?;
+    let title = format!("retry of task {id}");
+    if !matches!(outcome, Outcome::RolledBack(_)) {
+        ui::ended(&session.ui, &title, Some(id), &outcome, None);
+        return Ok(exit::of_outcome(&outcome));
+    }
+    // A stuck task that could be taken back after all is what was asked for.
+    if session.ui.json {
+        session.ui.item("Outcome", || ui::outcome_item(&title, Some(id), &outcome), String::new);
+    }
+    session.ui.say(&format!("task {id} is taken back now, all of it"));
+    Ok(exit::DONE)
+}
+
+/// A task by number.
+pub(super) async fn find(id: TaskId, session: &Session) -> Result<Task> {
+    session
+        .aegir
+        .inventory()
+        .task(id)
+        .await?
+        .ok_or_else(|| Error::not_found(format!("there is no task {id}")).hint("`aegir task list` shows what there is"))
+}
+
+fn summary(task: &Task) -> Value {
+    json!({ "id": task.id, "kind": task.kind, "subject": task.subject, "state": task.state, "steps": task.plan.steps().len(), "created": task.created, "ended": task.ended })
+}
+
+async fn list(state: Option<&str>, limit: u64, session: &Session) -> Result<u8> {
+    let filter = TaskFilter { state: state.and_then(TaskState::parse), subject: None, limit };
+    let tasks = session.aegir.inventory().tasks(&filter).await?;
+    session.ui.list(
+        "TaskList",
+        || tasks.iter().map(summary).collect(),
+        || {
+            let mut table = Table::new(&["TASK", "WHAT", "ABOUT", "STATE", "STARTED", "TOOK"]);
+            for task in &tasks {
+                table.row([
+                    task.id.to_string(),
+                    task.kind.clone(),
+                    task.subject.to_string(),
+                    task.state.as_str().replace('_', " "),
+                    task.created.format("%Y-%m-%d %H:%M:%S").to_string(),
+                    took(task),
+                ]);
+            }
+            table
+        },
+        "there are no tasks",
+    );
+    Ok(exit::DONE)
+}
+
+fn took(task: &Task) -> String {
+    task.ended.map(|end| format!("{:.1} s", (end - task.created).num_milliseconds() as f64 / 1000.0)).unwrap_or_default()
+}
+
+async fn show(id: TaskId, session: &Session) -> Result<u8> {
+    let task = find(id, session).await?;
+    let entries = session.aegir.inventory().entries(id, 0).await?;
+    let replay = Replay::of(task.plan.steps().len(), &entries)?;
+    let item = || {
+        let mut item = summary(&task);
+        let steps = task.plan.steps();
+        item["steps"] = steps
+            .iter()
+            .zip(&replay.steps)
+            .map(|(s, state)| json!({ "server": s.server, "action": s.action, "summary": s.summary, "state": word(*state) }))
+            .collect();
+        item["events"] = entries.iter().map(|e| to_json(&e.event)).collect();
+        item
+    };
+    session.ui.item("Task", item, || text(&task, &entries, &replay, session));
+    Ok(exit::DONE)
+}
+
+fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session) -> String {
+    let mut text = facts(
+        &[
+            ("Task", task.id.to_string()),
+            ("What", task.kind.clone()),
+            ("About", task.subject.to_string()),
+            ("State", task.state.as_str().replace('_', " ")),
+            ("Started", task.created.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+            ("Took", took(task)),
+        ],
+        &session.ui.out,
+    );
+    let mut table = Table::new(&["STEP", "SERVER", "WHAT", "STATE"]);
+    for (index, (step, state)) in task.plan.steps().iter().zip(&replay.steps).enumerate() {
+        table.row([(index + 1).to_string(), step.server.to_string(), step.summary.clone(), word(*state).to_owned()]);
+    }
+    text.push('\n');
+    text.push_str(&table.render(&session.ui.out));
+    for entry in entries {
+        let note = match &entry.event.kind {
+            EventKind::Warning { step, message } => format!("step {}: warning: {message}", step + 1),
+            EventKind::StepFailed { step, error } | EventKind::UndoFailed { step, error } => {
+                let mut lines = vec![format!("step {}: {}", step + 1, error.message)];
+                lines.extend(error.causes.iter().map(|c| format!("  cause: {}", c.replace('\n', "\n         "))));
+                lines.extend(error.hints.iter().map(|h| format!("  hint: {h}")));
+                lines.join("\n")
+            }
+            EventKind::TaskFinished { summary, .. } => summary.clone(),
+            _ => continue,
+        };
+        text.push_str(&format!("\n{note}\n"));
+    }
+    text
+}
+
+fn word(state: StepState) -> &'static str {
+    match state {
+        StepState::Pending => "not begun",
+        StepState::Started => "at work",
+        StepState::Succeeded => "done",
+        StepState::Failed => "failed",
+        StepState::Undoing => "being taken back",
+        StepState::Undone => "taken back",
+        StepState::UndoFailed => "could not be taken back",
+    }
+}
+
+async fn recover(session: &Session) -> Result<u8> {
+    let recovered = session.aegir.recover().await?;
+    session.ui.list(
+        "OutcomeList",
+        || recovered.iter().map(|r| ui::outcome_item("recover", Some(r.id), &r.outcome)).collect(),
+        || {
+            let mut table = Table::new(&["TASK", "NOW"]);
+            for r in &recovered {
+                let item = ui::outcome_item("", None, &r.outcome);
+                table.row([r.id.to_string(), item["result"].as_str().unwrap_or_default().replace('_', " ")]);
+            }
+            table
+        },
+        "there is nothing to recover",
+    );
+    // Taken back is what recovery is for; only what needs a person is a failure.
+    let stuck = recovered.iter().any(|r| matches!(r.outcome, Outcome::Stuck(_)));
+    Ok(if stuck { exit::STUCK } else { exit::DONE })
+}

@@ -1,0 +1,39 @@
+//! Names of servers, platforms and sites for the shell's completion; silent where there is nothing to read.
+
+use aegir_core::inventory::orm::OrmInventory;
+use aegir_core::inventory::{Platforms as _, Servers as _, SiteFilter, Sites as _};
+use camino::Utf8PathBuf;
+use clap_complete::engine::CompletionCandidate;
+
+use crate::args::Global;
+use crate::door;
+use crate::ui::ColorChoice;
+
+/// Servers.
+pub(crate) fn servers() -> Vec<CompletionCandidate> {
+    names(async |inventory| Ok(inventory.servers().await?.into_iter().map(|s| s.name.to_string()).collect()))
+}
+
+/// Platforms.
+pub(crate) fn platforms() -> Vec<CompletionCandidate> {
+    names(async |inventory| Ok(inventory.platforms().await?.into_iter().map(|p| p.name.to_string()).collect()))
+}
+
+/// Sites.
+pub(crate) fn sites() -> Vec<CompletionCandidate> {
+    names(async |inventory| Ok(inventory.sites(&SiteFilter::default()).await?.into_iter().map(|s| s.uri.to_string()).collect()))
+}
+
+/// The shell asks before the flags are parsed, so only the file and the environment say where the inventory is.
+fn names(read: impl AsyncFnOnce(OrmInventory) -> aegir_core::Result<Vec<String>>) -> Vec<CompletionCandidate> {
+    let flags = Global { json: false, quiet: true, verbose: false, color: ColorChoice::Never, root: None, config: None };
+    let Ok(settings) = door::settings(&flags) else { return Vec::new() };
+    let path: Utf8PathBuf = door::database(&settings.root());
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
+    let found = runtime.block_on(async {
+        let inventory = OrmInventory::open_existing(&path).await?;
+        read(inventory).await
+    });
+    // An error would land in the middle of what the operator types.
+    found.unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
+}

@@ -1,0 +1,90 @@
+//! Opens the front door: settings layer by layer, inventory, key.
+
+use std::sync::Arc;
+
+use aegir_core::inventory::Inventory;
+use aegir_core::inventory::orm::OrmInventory;
+use aegir_core::secret::Keyring;
+use aegir_core::service::Registry;
+use aegir_core::settings::{Provenance, SETTINGS, Settings};
+use aegir_core::{Aegir, Builder, Error, ErrorKind, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::args::Global;
+
+/// Where the settings file lies unless a flag or the environment says otherwise.
+const CONFIG: &str = "/etc/aegir/aegir.toml";
+
+/// Defaults, then the file, then the environment, then flags.
+pub(crate) fn settings(flags: &Global) -> Result<Settings> {
+    let mut settings = Settings::default();
+    let (file, asked) = match (&flags.config, std::env::var("AEGIR_CONFIG").ok().filter(|v| !v.is_empty())) {
+        (Some(path), _) => (path.clone(), true),
+        (None, Some(path)) => (Utf8PathBuf::from(path), true),
+        (None, None) => (CONFIG.into(), false),
+    };
+    match std::fs::read_to_string(&file) {
+        Ok(text) => settings.add_file(file.as_str(), &text)?,
+        // Only the usual place may be empty.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !asked => {}
+        Err(e) => {
+            let kind = if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Failed };
+            return Err(Error::new(kind, format!("the settings file {file} cannot be read")).context("file", &file).because(e));
+        }
+    }
+    for (name, _, _) in SETTINGS {
+        let variable = format!("AEGIR_{}", name.to_uppercase());
+        if let Some(value) = std::env::var(&variable).ok().filter(|v| !v.is_empty()) {
+            settings.set(name, &value, Provenance::Environment(variable))?;
+        }
+    }
+    if let Some(root) = &flags.root {
+        settings.set("root", root.as_str(), Provenance::Flag("--root".to_owned()))?;
+    }
+    Ok(settings)
+}
+
+/// The inventory's file.
+pub(crate) fn database(root: &Utf8Path) -> Utf8PathBuf {
+    root.join("aegir.db")
+}
+
+/// The key's file.
+pub(crate) fn key(root: &Utf8Path) -> Utf8PathBuf {
+    root.join("keys/inventory.key")
+}
+
+/// The front door of this machine's inventory, which must exist.
+pub(crate) async fn open(settings: Settings, registry: Registry) -> Result<Builder> {
+    let root = settings.root();
+    readable(&database(&root), &settings)?;
+    let keyring = Keyring::load(&key(&root))?;
+    let inventory = OrmInventory::open_existing(&database(&root)).await?;
+    Ok(builder(Arc::new(inventory), registry, keyring, settings))
+}
+
+/// As [`open`], making the inventory if there is none.
+pub(crate) async fn open_or_make(settings: Settings, registry: Registry) -> Result<Aegir> {
+    let keyring = Keyring::load(&key(&settings.root()))?;
+    let inventory = OrmInventory::open(&database(&settings.root())).await?;
+    Ok(builder(Arc::new(inventory), registry, keyring, settings).build())
+}
+
+fn builder(inventory: Arc<dyn Inventory>, registry: Registry, keyring: Keyring, settings: Settings) -> Builder {
+    Aegir::builder(inventory, registry, keyring).settings(settings)
+}
+
+/// Tells a machine without Aegir from a user who may not look.
+fn readable(path: &Utf8Path, settings: &Settings) -> Result<()> {
+    let Err(error) = std::fs::File::open(path) else { return Ok(()) };
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        return Err(Error::new(ErrorKind::Denied, format!("this user may not read the inventory {path}"))
+            .context("file", path)
+            .hint(format!("run it as {}: `sudo -u {} aegir …`", settings.user(), settings.user())));
+    }
+    Err(Error::not_found(format!("there is no inventory {path}: this machine was not prepared"))
+        .context("file", path)
+        .because(error)
+        .hint("`sudo aegir init` prepares it")
+        .hint("`--root DIR` if Aegir's directory is another one"))
+}

@@ -1,0 +1,159 @@
+//! Everything that people or scripts see: data on standard output, all else on standard error.
+
+mod error;
+mod outcome;
+mod plan;
+mod progress;
+mod style;
+mod table;
+
+pub(crate) use outcome::{ended, nothing, outcome_item};
+pub(crate) use plan::{plan_item, plan_text, summary};
+pub(crate) use progress::Progress;
+pub(crate) use style::{ColorChoice, Style};
+pub(crate) use table::{Table, facts};
+
+use std::io::{IsTerminal as _, Write as _};
+
+use aegir_core::{Error, ErrorReport};
+use serde_json::{Value, json};
+
+/// The version of everything that `--json` prints.
+const API: &str = "aegir/1";
+
+/// How to show things, as the flags and the terminal say.
+#[derive(Clone, Debug)]
+pub(crate) struct Ui {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+    /// For standard output.
+    pub(crate) out: Style,
+    /// For standard error.
+    pub(crate) err: Style,
+    /// Standard error is a terminal: bars instead of lines.
+    pub(crate) live: bool,
+}
+
+impl Ui {
+    /// From the flags and the terminal.
+    pub(crate) fn new(json: bool, quiet: bool, verbose: bool, color: ColorChoice) -> Self {
+        let (out_tty, err_tty) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
+        let dumb = std::env::var("TERM").is_ok_and(|t| t == "dumb");
+        Self {
+            json,
+            quiet,
+            verbose,
+            out: Style::choose(color, out_tty),
+            err: Style::choose(color, err_tty),
+            live: err_tty && !dumb && !quiet && !json,
+        }
+    }
+
+    /// Data, to standard output.
+    pub(crate) fn data(&self, text: &str) {
+        let mut stdout = std::io::stdout().lock();
+        // A reader that has seen enough (`| head`) closes the pipe; that is no failure.
+        let _ = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| if text.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") })
+            .and_then(|()| stdout.flush());
+    }
+
+    /// A list: as a document with `--json`, else as a table.
+    pub(crate) fn list(&self, kind: &str, items: impl FnOnce() -> Value, table: impl FnOnce() -> Table, empty: &str) {
+        if self.json {
+            return self.document(kind, "items", items());
+        }
+        let table = table();
+        if table.is_empty() { self.say(empty) } else { self.data(&table.render(&self.out)) }
+    }
+
+    /// One thing: as a document with `--json`, else as the text.
+    pub(crate) fn item(&self, kind: &str, item: impl FnOnce() -> Value, text: impl FnOnce() -> String) {
+        if self.json { self.document(kind, "item", item()) } else { self.data(&text()) }
+    }
+
+    fn document(&self, kind: &str, field: &str, mut value: Value) {
+        hide_secrets(&mut value);
+        let document = json!({ "apiVersion": API, "kind": kind, field: value });
+        self.data(&serde_json::to_string_pretty(&document).unwrap_or_default());
+    }
+
+    /// One JSON document on one line, for streams.
+    pub(crate) fn line(&self, value: &Value) {
+        self.data(&value.to_string());
+    }
+
+    /// For people, to standard error; not with `--quiet`.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet && !self.json {
+            self.print_error(text);
+        }
+    }
+
+    /// A warning, to standard error; also with `--quiet`.
+    pub(crate) fn warn(&self, text: &str) {
+        if self.json {
+            self.print_error(&json!({ "apiVersion": API, "kind": "Warning", "message": text }).to_string());
+        } else {
+            self.print_error(&format!("{} {text}", self.err.yellow("warning:")));
+        }
+    }
+
+    /// An error, to standard error: for people, or as one document.
+    pub(crate) fn error(&self, error: &Error) {
+        self.report(&error.report(), &Value::Null);
+    }
+
+    /// As [`Ui::error`], with further fields for the document.
+    pub(crate) fn report(&self, report: &ErrorReport, more: &Value) {
+        if self.json {
+            let mut document = json!({ "apiVersion": API, "kind": "Error", "error": report });
+            if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
+                document.extend(more.clone());
+            }
+            self.print_error(&document.to_string());
+        } else {
+            self.print_error(&error::render(report, &self.err));
+        }
+    }
+
+    /// A question on the terminal, without a line's end.
+    pub(crate) fn ask(&self, question: &str) {
+        let mut stderr = std::io::stderr().lock();
+        let _ = write!(stderr, "{question} ").and_then(|()| stderr.flush());
+    }
+
+    fn print_error(&self, text: &str) {
+        // Nobody is left to be told when this fails.
+        let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
+    }
+}
+
+/// Ciphertext says nothing to anybody who reads a document, and it is nobody's business.
+fn hide_secrets(value: &mut Value) {
+    match value {
+        Value::String(text) if text.starts_with("v1.") => *value = "(secret)".into(),
+        Value::Array(items) => items.iter_mut().for_each(hide_secrets),
+        Value::Object(map) => map.values_mut().for_each(hide_secrets),
+        _ => {}
+    }
+}
+
+/// An entity or fact as JSON; `null` for what cannot be, which no type of ours is.
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ciphertext_is_hidden_at_any_depth() {
+        let mut value = json!({ "a": ["v1.AAAA", "v10"], "b": { "c": "v1.x" } });
+        hide_secrets(&mut value);
+        assert_eq!(value, json!({ "a": ["(secret)", "v10"], "b": { "c": "(secret)" } }));
+    }
+}

@@ -1,0 +1,98 @@
+//! Columns for people: no frames, no wrapping, quick for ten thousand rows.
+
+use super::Style;
+
+/// Rows under a header.
+#[derive(Debug)]
+pub(crate) struct Table {
+    header: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these columns.
+    pub(crate) fn new(header: &[&'static str]) -> Self {
+        Self { header: header.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The table as text; trailing blanks are left out.
+    pub(crate) fn render(&self, style: &Style) -> String {
+        let mut widths: Vec<usize> = self.header.iter().map(|h| h.len()).collect();
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(width_of(cell));
+            }
+        }
+        let mut text = String::with_capacity((self.rows.len() + 1) * (widths.iter().sum::<usize>() + 2 * widths.len() + 1));
+        let mut head = String::new();
+        line(&mut head, self.header.iter().copied(), &widths);
+        text.push_str(&style.bold(head.trim_end()));
+        text.push('\n');
+        for row in &self.rows {
+            line(&mut text, row.iter().map(String::as_str), &widths);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+fn width_of(cell: &str) -> usize {
+    if cell.is_ascii() { cell.len() } else { cell.chars().count() }
+}
+
+fn line<'a>(text: &mut String, cells: impl Iterator<Item = &'a str>, widths: &[usize]) {
+    let mut pending = 0;
+    for (cell, width) in cells.zip(widths) {
+        // Blanks are owed until the next cell that holds something.
+        if !cell.is_empty() {
+            text.extend(std::iter::repeat_n(' ', pending));
+            text.push_str(cell);
+            pending = 0;
+        }
+        pending += width - if cell.is_empty() { 0 } else { width_of(cell) } + 2;
+    }
+}
+
+/// Names and values, one a line; empty values are left out.
+pub(crate) fn facts(pairs: &[(&str, String)], style: &Style) -> String {
+    let width = pairs.iter().filter(|(_, v)| !v.is_empty()).map(|(k, _)| k.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (key, value) in pairs.iter().filter(|(_, v)| !v.is_empty()) {
+        let mut lines = value.lines();
+        text.push_str(&format!("{}{}  {}\n", style.bold(key), " ".repeat(width - key.len()), lines.next().unwrap_or_default()));
+        for more in lines {
+            text.push_str(&format!("{}  {more}\n", " ".repeat(width)));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_no_line_ends_in_blanks() {
+        let mut table = Table::new(&["NAME", "STATE", "NOTE"]);
+        table.row(["a".into(), "enabled".into(), String::new()]);
+        table.row(["bücher".into(), String::new(), "x".into()]);
+        assert_eq!(table.render(&Style::default()), "NAME    STATE    NOTE\na       enabled\nbücher           x\n");
+    }
+
+    #[test]
+    fn facts_line_up() {
+        assert_eq!(
+            facts(&[("a", "1\n2".into()), ("none", String::new()), ("bcd", "3".into())], &Style::default()),
+            "a    1\n     2\nbcd  3\n"
+        );
+    }
+}
