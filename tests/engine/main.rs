@@ -1,0 +1,11 @@
+//! The engine on a toy world: done, rolled back, stuck, killed at every event, refused when stale or locked.
+#![expect(clippy::unwrap_used, reason = "a test may panic where it likes")]
+
+mod breaking;
+mod killing;
+mod locking;
+mod meddler;
+mod running;
+mod stale;
+mod stuck;
+mod world;

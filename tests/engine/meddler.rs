@@ -1,0 +1,198 @@
+//! An inventory around another that dies, or waits, at a given event.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use aegir_core::entity::{EntityRef, Platform, Resource, Server, Site, SiteSummary};
+use aegir_core::event::{Event, EventKind};
+use aegir_core::inventory::{
+    Entry, Inventory, Journal, Lease, Ledger, Locks, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task, TaskFilter, TaskId, Worker,
+};
+use aegir_core::name::{PlatformName, ServerName, SiteUri};
+use aegir_core::{Error, Result};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::Semaphore;
+
+/// What it does, and at which event, counted from 1 over all tasks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum At {
+    /// The process dies when this event should be stored: what came before it was done.
+    DieBefore(u64),
+    /// The process dies when this event is stored: nothing that comes after it was done.
+    DieAfter(u64),
+    /// This event waits until [`Meddler::go_on`].
+    WaitBefore(u64),
+}
+
+/// Everything it stores says that it comes from a process that is dead by the time anybody looks.
+#[derive(Debug)]
+pub(crate) struct Meddler {
+    inner: Arc<dyn Inventory>,
+    at: At,
+    events: AtomicU64,
+    dead: AtomicBool,
+    waiting: Semaphore,
+    gate: Semaphore,
+}
+
+impl Meddler {
+    pub(crate) fn new(inner: Arc<dyn Inventory>, at: At) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            at,
+            events: AtomicU64::new(0),
+            dead: AtomicBool::new(false),
+            waiting: Semaphore::new(0),
+            gate: Semaphore::new(0),
+        })
+    }
+
+    /// Whether the process died: with a large number it lived to the end.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the event waits.
+    pub(crate) async fn reached(&self) {
+        self.waiting.acquire().await.unwrap().forget();
+    }
+
+    /// Lets the waiting event go on.
+    pub(crate) fn go_on(&self) {
+        self.gate.add_permits(1);
+    }
+
+    /// A dead process does nothing any more, and learns nothing.
+    fn alive(&self) -> Result<&dyn Inventory> {
+        if self.is_dead() { Err(Error::internal("this process is dead")) } else { Ok(&*self.inner) }
+    }
+
+    fn die(&self) -> Result<()> {
+        self.dead.store(true, Ordering::SeqCst);
+        self.alive().map(drop)
+    }
+
+    /// The same process number, but of a process that started at another time.
+    fn mortal(&self, worker: &Worker) -> Worker {
+        match self.at {
+            At::WaitBefore(_) => worker.clone(),
+            At::DieBefore(_) | At::DieAfter(_) => Worker { started: 1, ..worker.clone() },
+        }
+    }
+}
+
+#[async_trait]
+impl Servers for Meddler {
+    async fn server(&self, name: &ServerName) -> Result<Option<Server>> {
+        self.alive()?.server(name).await
+    }
+    async fn servers(&self) -> Result<Vec<Server>> {
+        self.alive()?.servers().await
+    }
+    async fn save_server(&self, server: &Server) -> Result<u64> {
+        self.alive()?.save_server(server).await
+    }
+    async fn delete_server(&self, name: &ServerName) -> Result<()> {
+        self.alive()?.delete_server(name).await
+    }
+}
+
+#[async_trait]
+impl Platforms for Meddler {
+    async fn platform(&self, name: &PlatformName) -> Result<Option<Platform>> {
+        self.alive()?.platform(name).await
+    }
+    async fn platforms(&self) -> Result<Vec<Platform>> {
+        self.alive()?.platforms().await
+    }
+    async fn save_platform(&self, platform: &Platform) -> Result<u64> {
+        self.alive()?.save_platform(platform).await
+    }
+    async fn delete_platform(&self, name: &PlatformName) -> Result<()> {
+        self.alive()?.delete_platform(name).await
+    }
+}
+
+#[async_trait]
+impl Sites for Meddler {
+    async fn site(&self, uri: &SiteUri) -> Result<Option<Site>> {
+        self.alive()?.site(uri).await
+    }
+    async fn sites(&self, filter: &SiteFilter) -> Result<Vec<SiteSummary>> {
+        self.alive()?.sites(filter).await
+    }
+    async fn site_at(&self, address: &SiteUri) -> Result<Option<SiteUri>> {
+        self.alive()?.site_at(address).await
+    }
+    async fn save_site(&self, site: &Site) -> Result<u64> {
+        self.alive()?.save_site(site).await
+    }
+    async fn delete_site(&self, uri: &SiteUri) -> Result<()> {
+        self.alive()?.delete_site(uri).await
+    }
+}
+
+#[async_trait]
+impl Ledger for Meddler {
+    async fn owner(&self, resource: &Resource) -> Result<Option<EntityRef>> {
+        self.alive()?.owner(resource).await
+    }
+    async fn owned_by(&self, owner: &EntityRef) -> Result<Vec<Resource>> {
+        self.alive()?.owned_by(owner).await
+    }
+}
+
+#[async_trait]
+impl Locks for Meddler {
+    async fn acquire(&self, lease: &Lease) -> Result<()> {
+        self.alive()?.acquire(&Lease { worker: self.mortal(&lease.worker), ..lease.clone() }).await
+    }
+    async fn extend(&self, task: TaskId, worker: &Worker, expires: DateTime<Utc>) -> Result<()> {
+        self.alive()?.extend(task, &self.mortal(worker), expires).await
+    }
+    async fn release(&self, task: TaskId, key: Option<&str>) -> Result<()> {
+        self.alive()?.release(task, key).await
+    }
+    async fn leases(&self) -> Result<Vec<Lease>> {
+        self.alive()?.leases().await
+    }
+}
+
+#[async_trait]
+impl Journal for Meddler {
+    async fn create_task(&self, task: &Task, plan: uuid::Uuid, leases: &[Lease]) -> Result<TaskId> {
+        let task = Task { worker: task.worker.as_ref().map(|w| self.mortal(w)), ..task.clone() };
+        self.alive()?.create_task(&task, plan, leases).await
+    }
+    async fn task(&self, id: TaskId) -> Result<Option<Task>> {
+        self.alive()?.task(id).await
+    }
+    async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<Task>> {
+        self.alive()?.tasks(filter).await
+    }
+    async fn take_task(&self, id: TaskId, previous: Option<&Worker>, worker: &Worker) -> Result<bool> {
+        self.alive()?.take_task(id, previous, &self.mortal(worker)).await
+    }
+    async fn append(&self, id: TaskId, kind: &EventKind, entry: &Entry) -> Result<Event> {
+        let inner = self.alive()?;
+        let number = self.events.fetch_add(1, Ordering::SeqCst) + 1;
+        match self.at {
+            At::DieBefore(at) if at == number => self.die()?,
+            At::WaitBefore(at) if at == number => {
+                self.waiting.add_permits(1);
+                self.gate.acquire().await.unwrap().forget();
+            }
+            _ => {}
+        }
+        let event = inner.append(id, kind, entry).await?;
+        match self.at {
+            At::DieAfter(at) if at == number => self.die()?,
+            _ => {}
+        }
+        Ok(event)
+    }
+    async fn entries(&self, id: TaskId, after: u64) -> Result<Vec<StoredEntry>> {
+        self.alive()?.entries(id, after).await
+    }
+}

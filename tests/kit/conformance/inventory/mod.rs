@@ -1,0 +1,44 @@
+//! What every inventory must do; one file for each trait it is made of.
+
+mod entities;
+mod journal;
+mod ledger;
+mod locks;
+mod sample;
+mod sites;
+
+use std::sync::Arc;
+
+use aegir_core::inventory::Inventory;
+
+/// Runs every rule, each on a fresh, empty inventory from `make`.
+pub async fn inventory<M, F>(make: M)
+where
+    M: Fn() -> F,
+    F: Future<Output = Arc<dyn Inventory>>,
+{
+    entities::revisions_count_saves(&*make().await).await;
+    entities::lists_are_sorted(&*make().await).await;
+    entities::deletes_are_quiet(&*make().await).await;
+    sites::revisions_count_saves(&*make().await).await;
+    sites::an_address_has_one_site(&*make().await).await;
+    sites::an_address_is_free_again(&*make().await).await;
+    sites::a_site_may_repeat_itself(&*make().await).await;
+    sites::lists_follow_the_platform(&*make().await).await;
+    ledger::the_first_owner_stays(&*make().await).await;
+    ledger::a_refused_entry_leaves_nothing(&*make().await).await;
+    ledger::a_path_takes_with_it_what_is_below(&*make().await).await;
+    ledger::what_is_owned_is_sorted(&*make().await).await;
+    locks::exclusive_and_shared(&*make().await).await;
+    locks::one_task_may_change_its_mode(&*make().await).await;
+    locks::an_expired_lease_is_none(&*make().await).await;
+    locks::extend_and_release(&*make().await).await;
+    journal::a_plan_runs_once(&*make().await).await;
+    journal::a_task_takes_all_its_leases_or_none(&*make().await).await;
+    journal::one_worker_takes_a_task(make().await).await;
+    journal::an_end_frees_the_leases(&*make().await).await;
+    journal::lists_are_newest_first(&*make().await).await;
+    journal::entries_come_back_as_they_were(&*make().await).await;
+    journal::numbers_have_no_gaps(make().await).await;
+    journal::an_unknown_task_has_no_entries(&*make().await).await;
+}

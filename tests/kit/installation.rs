@@ -1,0 +1,124 @@
+//! A lab host with Aegir on it, driven the way an operator drives it.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::lab::{Base, Host, Invocation, Lab, Page, Run, Service, World};
+
+/// The command inside the host.
+const AEGIR: &str = "/usr/local/bin/aegir";
+/// Everything of a host that a task could change; the inventory is compared through the command.
+const WATCHED: [&str; 4] = ["/var/aegir", "/etc/apache2", "/etc/sudoers.d", "/tmp"];
+/// The inventory's files, and the cache that Drush keeps in the home of whoever runs it.
+const PASSING: [&str; 2] = ["/var/aegir/aegir.db*", "/var/aegir/.drush"];
+
+/// A host of its own lab, with services running and the command installed.
+#[derive(Debug)]
+pub struct Installation {
+    /// The host.
+    pub host: Host,
+    _lab: Lab,
+}
+
+impl Installation {
+    /// A host with services and the command; `aegir init` was not run. `binary` is the built command.
+    #[must_use]
+    pub fn bare(binary: &str) -> Self {
+        let lab = Lab::new();
+        let host = lab.host("master.example.com");
+        for service in [Service::MariaDb, Service::PhpFpm, Service::Apache] {
+            host.start(service);
+        }
+        host.copy_in(binary, AEGIR, 0o755);
+        Self { host, _lab: lab }
+    }
+
+    /// The same after `aegir init`.
+    #[must_use]
+    pub fn prepared(binary: &str) -> Self {
+        let this = Self::bare(binary);
+        this.init().ok();
+        this
+    }
+
+    /// The same with the platform `wp`: Debian's WordPress.
+    #[must_use]
+    pub fn with_wordpress(binary: &str) -> Self {
+        let this = Self::prepared(binary);
+        this.aegir(["platform", "add", "wp", "--path", "/var/aegir/platforms/wp", "--server", "server_master", "--from", Base::WORDPRESS])
+            .ok();
+        this
+    }
+
+    /// The same with the site `one.example.com`, titled `One`.
+    #[must_use]
+    pub fn with_site(binary: &str) -> Self {
+        let this = Self::with_wordpress(binary);
+        this.install("one.example.com", "One").ok();
+        this
+    }
+
+    /// Runs `aegir init` as root.
+    #[must_use]
+    pub fn init(&self) -> Run {
+        self.host.command([AEGIR, "init", "--hostname", "master.example.com"]).timeout(Duration::from_secs(300)).run()
+    }
+
+    /// The command as user `aegir`, not yet run.
+    pub fn command<'a>(&'a self, args: impl IntoIterator<Item = &'a str>) -> Invocation<'a> {
+        let argv: Vec<&str> = std::iter::once(AEGIR).chain(args).collect();
+        self.host.command(argv).user("aegir").timeout(Duration::from_secs(180))
+    }
+
+    /// Runs the command as user `aegir`.
+    #[must_use]
+    pub fn aegir<'a>(&'a self, args: impl IntoIterator<Item = &'a str>) -> Run {
+        self.command(args).run()
+    }
+
+    /// Runs the command with failures ordered.
+    #[must_use]
+    pub fn faulty<'a>(&'a self, fault: &str, args: impl IntoIterator<Item = &'a str>) -> Run {
+        self.command(args).env("AEGIR_FAULT", fault).run()
+    }
+
+    /// What the command prints with `--json`.
+    #[must_use]
+    pub fn json<'a>(&'a self, args: impl IntoIterator<Item = &'a str>) -> Value {
+        let text = self.aegir(args.into_iter().chain(["--json"])).ok();
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("the command printed no JSON ({e}): {text}"))
+    }
+
+    /// Installs a site on the platform `wp`.
+    #[must_use]
+    pub fn install(&self, uri: &str, title: &str) -> Run {
+        self.aegir(["site", "install", uri, "--platform", "wp", "--title", title])
+    }
+
+    /// The front page of a site.
+    #[must_use]
+    pub fn page(&self, uri: &str) -> Page {
+        self.host.http(80, uri, "/")
+    }
+
+    /// Everything that a task could have changed.
+    #[must_use]
+    pub fn world(&self) -> World {
+        World::without(&self.host, &WATCHED, &PASSING)
+    }
+
+    /// Everything that the inventory says, as comparable text: entities, without revisions, and leases.
+    #[must_use]
+    pub fn knowledge(&self) -> String {
+        let lists = [["server", "list"], ["platform", "list"], ["site", "list"]].map(|args| self.json(args)["items"].to_string());
+        lists.join("\n")
+    }
+
+    /// Fails the test unless nothing has changed since `before`.
+    #[track_caller]
+    pub fn assert_unchanged(&self, before: &World, what: &str) {
+        let changes = before.diff(&self.world());
+        assert!(changes.is_empty(), "{what} left changes:\n{}", changes.join("\n"));
+    }
+}

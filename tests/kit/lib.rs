@@ -1,0 +1,12 @@
+//! What the tests of this workspace stand on.
+//!
+//! - [`lab`]: several real Debian hosts on one Linux machine, with faults on demand, and a comparable
+//!   picture of what a host holds.
+//! - [`conformance`]: what every implementation of a trait must do.
+//! - [`installation`]: a host with Aegir on it, driven the way an operator drives it.
+//!
+//! Everything here is for tests: it panics with a plain message where a product would return an error.
+
+pub mod conformance;
+pub mod installation;
+pub mod lab;

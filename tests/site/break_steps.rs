@@ -1,0 +1,60 @@
+//! Every step of every task broken, before and after it acts: rolled back, and the world as it was.
+
+use aegir_testkit::installation::Installation;
+
+use crate::{BINARY, with_site, with_wordpress};
+
+/// Breaks each step of a task in both ways, every apply and undo run twice; the task must roll back.
+fn break_every_step(aegir: &Installation, args: &[&str]) {
+    let plan = aegir.json(args.iter().copied().chain(["--dry-run"]));
+    let steps = plan["item"]["steps"].as_array().map_or(0, |steps| steps.iter().filter(|s| s["after_commit"] == false).count());
+    assert!(steps > 0, "{args:?} has no steps to break");
+    let before = (aegir.world(), aegir.knowledge());
+    for step in 0..steps {
+        for fault in ["fail-before", "fail-after"] {
+            let what = format!("{args:?} with {fault}:{step},twice");
+            let run = aegir.faulty(&format!("{fault}:{step},twice"), args.iter().copied().chain(["--yes"]));
+            assert_eq!(run.status, 1, "{what} ended with {}: {}", run.status, run.stderr);
+            aegir.assert_unchanged(&before.0, &what);
+            assert_eq!(before.1, aegir.knowledge(), "{what} changed the inventory");
+        }
+    }
+    // With nothing broken, each apply run twice gives the same as once.
+    aegir.faulty("twice", args.iter().copied().chain(["--yes"])).ok();
+}
+
+#[test]
+fn of_a_platform_that_is_added() {
+    let aegir = Installation::prepared(BINARY);
+    let from = aegir_testkit::lab::Base::WORDPRESS;
+    break_every_step(&aegir, &["platform", "add", "wp", "--path", "/var/aegir/platforms/wp", "--server", "server_master", "--from", from]);
+    break_every_step(&aegir, &["platform", "delete", "wp"]);
+}
+
+#[test]
+fn of_an_installation() {
+    let aegir = with_wordpress();
+    break_every_step(&aegir, &["site", "install", "two.example.com", "--platform", "wp", "--title", "Two"]);
+    assert_eq!(aegir.page("two.example.com").status, 200);
+}
+
+#[test]
+fn of_a_deletion() {
+    let aegir = with_site();
+    break_every_step(&aegir, &["site", "delete", "one.example.com"]);
+    assert_eq!(aegir.page("one.example.com").status, 404);
+}
+
+#[test]
+fn of_verifies_that_mend() {
+    let aegir = with_site();
+    let config = "/var/aegir/config/server_master";
+    aegir.host.exec(["chmod", "0777", "/var/aegir/platforms/wp/sites/one.example.com/files"]).ok();
+    aegir.host.exec(["sh", "-c", &format!("for f in {config}/vhost.d/one.example.com.conf {config}/platform.d/wp.conf {config}/apache.conf; do echo '# by hand' >> $f; done")]).ok();
+    aegir.host.exec(["mariadb", "-e", "DELETE FROM mysql.db WHERE User = 'oneexamplecom'; FLUSH PRIVILEGES"]).ok();
+    break_every_step(&aegir, &["server", "verify", "server_master"]);
+    break_every_step(&aegir, &["platform", "verify", "wp"]);
+    break_every_step(&aegir, &["site", "verify", "one.example.com"]);
+    break_every_step(&aegir, &["site", "disable", "one.example.com"]);
+    assert_eq!(aegir.page("one.example.com").status, 503);
+}

@@ -1,0 +1,81 @@
+//! A password in clear appears in its own file and nowhere else.
+
+use crate::with_site;
+
+/// Every process's arguments and environment, every 5 ms, while a task runs.
+const WATCH: &str =
+    "while [ ! -e /run/stop ]; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' ' ' >> /run/seen; sleep 0.005; done";
+
+#[test]
+fn no_secret_leaks() {
+    let aegir = with_site();
+    let watcher = aegir.host.spawn(["sh", "-c", WATCH]);
+    let mut said = String::new();
+    for args in [
+        &["site", "install", "two.example.com", "--platform", "wp", "--title", "Two", "--verbose"][..],
+        &["site", "install", "three.example.com", "--platform", "wp", "--dry-run"],
+        &["site", "install", "three.example.com", "--platform", "wp", "--dry-run", "--json"],
+        &["site", "install", "three.example.com", "--platform", "wp", "--plan-out", "/var/aegir/three.plan"],
+        &["site", "show", "two.example.com", "--json"],
+        &["server", "show", "server_master", "--json"],
+        &["task", "show", "3", "--json"],
+        &["site", "verify", "two.example.com", "--json"],
+        &["site", "delete", "two.example.com", "--yes", "--verbose"],
+    ] {
+        let run = aegir.aegir(args.iter().copied());
+        said.push_str(&run.stdout);
+        said.push_str(&run.stderr);
+        // The password of the site that stays, and of the one that comes and goes while it is there.
+        if args[1] == "install" && args.len() == 7 {
+            assert!(run.success(), "{}", run.stderr);
+        }
+    }
+    aegir.install("two.example.com", "Two").ok();
+    aegir.host.write("/run/stop", "");
+    let _ = watcher.wait(std::time::Duration::from_secs(10));
+
+    let password = |uri: &str| {
+        let vhost = aegir.host.read(&format!("/var/aegir/config/server_master/vhost.d/{uri}.conf"));
+        let line = vhost.lines().find(|l| l.contains("db_passwd")).expect("a vhost holds the password").to_owned();
+        line.split_whitespace().last().expect("a value").trim_matches('"').to_owned()
+    };
+    for uri in ["one.example.com", "two.example.com"] {
+        let canary = password(uri);
+        assert!(canary.len() >= 20, "{canary} is no password of ours");
+        assert!(!said.contains(&canary), "the command printed the password of {uri}");
+        assert!(!aegir.host.read("/run/seen").contains(&canary), "an argument list or environment held the password of {uri}");
+        let found = aegir
+            .host
+            .exec([
+                "grep",
+                "-rlsF",
+                "--exclude-dir=proc",
+                "--exclude-dir=sys",
+                "--exclude-dir=dev",
+                "--exclude-dir=lab",
+                &canary,
+                "/var/aegir",
+                "/var/log",
+                "/tmp",
+                "/etc",
+                "/run",
+            ])
+            .stdout;
+        let mut files: Vec<&str> = found.lines().filter(|f| *f != "/run/seen").collect();
+        files.sort_unstable();
+        assert_eq!(
+            files,
+            [
+                format!("/var/aegir/config/server_master/credentials.d/{uri}.php"),
+                format!("/var/aegir/config/server_master/vhost.d/{uri}.conf")
+            ],
+            "the password of {uri} lies elsewhere"
+        );
+        for file in files {
+            let mode = aegir.host.exec(["stat", "-c", "%a", file]).ok();
+            assert!(mode.trim().ends_with("00"), "{file} has mode {mode}");
+        }
+    }
+    let settings = aegir.host.read("/var/aegir/platforms/wp/sites/one.example.com/wp-config.php");
+    assert!(!settings.contains(&password("one.example.com")));
+}

@@ -1,0 +1,101 @@
+//! Real Drupal trees, where `AEGIR_TEST_DRUPAL` names some.
+
+use aegir_testkit::installation::Installation;
+
+use crate::BINARY;
+
+/// The trees to try, from a colon-separated list.
+fn trees() -> Vec<String> {
+    let named = std::env::var("AEGIR_TEST_DRUPAL").unwrap_or_default();
+    named.split(':').filter(|t| !t.is_empty()).map(str::to_owned).collect()
+}
+
+/// Ignored where nobody asks for it, for the trees cannot be shipped; asked for without trees, it fails.
+#[test]
+#[ignore = "needs Drupal trees: AEGIR_TEST_DRUPAL=DIR[:DIR…] cargo test --test site -- --ignored"]
+fn every_tree_named_installs_serves_and_logs_in_or_is_refused() {
+    let trees = trees();
+    assert!(!trees.is_empty(), "AEGIR_TEST_DRUPAL names no Drupal tree");
+    let aegir = Installation::prepared(BINARY);
+    for (index, tree) in trees.iter().enumerate() {
+        let name = format!("d{index}");
+        let source = format!("/mnt/{name}");
+        aegir.host.bind_mount(tree, &source);
+        try_tree(&aegir, &name, &source);
+    }
+}
+
+fn try_tree(aegir: &Installation, name: &str, source: &str) {
+    let path = format!("/var/aegir/platforms/{name}");
+    let before = aegir.world();
+    let added = aegir.aegir(["platform", "add", name, "--path", &path, "--server", "server_master", "--from", source]);
+    if added.status == 8 {
+        // Code that this host's PHP cannot run: refused before anything is made.
+        assert!(added.stderr.contains("runs on PHP"), "{}", added.stderr);
+        aegir.assert_unchanged(&before, "a refused platform");
+        return;
+    }
+    added.ok();
+    let uri = format!("{name}.example.com");
+    aegir.aegir(["site", "install", &uri, "--platform", name, "--profile", "standard", "--title", "Tried And True"]).ok();
+    let page = aegir.page(&uri);
+    assert_eq!(page.status, 200, "{name}: {}", page.body);
+    assert!(page.body.contains("Tried And True"), "{name}: the title is missing");
+
+    let version = aegir.json(["platform", "show", name])["item"]["codebase"]["docroot"].as_str().unwrap_or_default().to_owned();
+    let settings = format!("{path}/{version}/sites/{uri}/settings.php");
+    let vhost = aegir.host.read(&format!("/var/aegir/config/server_master/vhost.d/{uri}.conf"));
+    let line = vhost.lines().find(|l| l.contains("db_passwd")).expect("a vhost holds the password");
+    let password = line.split_whitespace().last().expect("a value").trim_matches('"');
+    assert!(!aegir.host.read(&settings).contains(password), "{name}: settings.php holds the password");
+
+    let run = aegir.aegir(["site", "verify", &uri]);
+    assert!(run.success(), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing to change"), "{name}: a second verify changes: {}", run.stderr);
+
+    let link = aegir.aegir(["site", "login", &uri]).ok();
+    let resolve = format!("{uri}:80:127.0.0.1");
+    let jar = format!("/tmp/{name}.jar");
+    let landed = aegir
+        .host
+        .exec([
+            "curl",
+            "-sSL",
+            "--resolve",
+            &resolve,
+            "-c",
+            &jar,
+            "-b",
+            &jar,
+            "-o",
+            "/tmp/page",
+            "-w",
+            "%{http_code} %{url_effective}",
+            link.trim(),
+        ])
+        .ok();
+    assert!(landed.starts_with("200 ") && landed.contains("/user/1"), "{name}: the login link landed at {landed}");
+    let admin = aegir
+        .host
+        .exec([
+            "curl",
+            "-sSL",
+            "--resolve",
+            &resolve,
+            "-b",
+            &jar,
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            &format!("http://{uri}/admin/people"),
+        ])
+        .ok();
+    assert_eq!(admin, "200", "{name}: not logged in");
+
+    aegir.aegir(["site", "delete", &uri, "--yes"]).ok();
+    assert_eq!(aegir.page(&uri).status, 404);
+    aegir.aegir(["platform", "delete", name, "--yes"]).ok();
+    aegir.host.exec(["sh", "-c", "rm -rf /var/aegir/backups/* /tmp/*"]).ok();
+    aegir.assert_unchanged(&before, name);
+}

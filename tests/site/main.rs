@@ -1,0 +1,24 @@
+//! Real sites on real hosts: installed, verified, broken at every step, killed at every event, deleted.
+
+mod bad_input;
+mod break_steps;
+mod canary;
+mod crash;
+mod drupal;
+mod dry_run;
+mod firewall;
+mod life;
+mod original_faults;
+
+use aegir_testkit::installation::Installation;
+
+/// The command under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_aegir-on-trial");
+
+fn with_site() -> Installation {
+    Installation::with_site(BINARY)
+}
+
+fn with_wordpress() -> Installation {
+    Installation::with_wordpress(BINARY)
+}
