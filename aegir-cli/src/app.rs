@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use aegir_core::service::Registry;
 use aegir_core::settings::Settings;
-use aegir_core::{Aegir, Builder, Error, ErrorKind, Result};
+use aegir_core::{Builder, Error, ErrorKind, Result};
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command, Global};
+use crate::session::Session;
 use crate::ui::{ColorChoice, Ui};
 use crate::{change, command, detach, door, exit, init};
 
@@ -26,13 +27,6 @@ impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "App({} registrations)", self.registrations.len())
     }
-}
-
-/// What a command works with.
-pub(crate) struct Session {
-    pub(crate) aegir: Aegir,
-    pub(crate) ui: Ui,
-    pub(crate) global: Global,
 }
 
 impl App {

@@ -8,9 +8,9 @@ use aegir_core::task::Request;
 use aegir_core::{Error, ErrorKind, Result};
 use camino::Utf8Path;
 
-use crate::app::Session;
 use crate::args::ChangeArgs;
 use crate::follow::{Followed, Signals, follow};
+use crate::session::Session;
 use crate::{detach, exit, ui};
 
 /// How often a plan that went stale between planning and locking is made again.

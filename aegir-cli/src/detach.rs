@@ -9,8 +9,8 @@ use aegir_core::plan::Planned;
 use aegir_core::{Error, ErrorReport, Result};
 use serde_json::json;
 
-use crate::app::Session;
 use crate::exit;
+use crate::session::Session;
 
 /// What the other process says first: the task's number, or why there is none.
 #[derive(serde::Serialize, serde::Deserialize)]

@@ -30,6 +30,7 @@ mod door;
 pub mod exit;
 mod follow;
 mod init;
+mod session;
 mod ui;
 
 pub use app::App;

@@ -1,91 +1,22 @@
 //! The front door: build it, plan requests, submit plans, follow tasks.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
+use crate::Result;
 use crate::engine::{self, Faults, Outcome, Recovered, RunningTask};
-use crate::entity::{EntityRef, Server as ServerEntity, Transport};
-use crate::inventory::{Inventory, Lease, TaskId, Worker};
+use crate::inventory::{Inventory, TaskId};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Planned;
 use crate::secret::Keyring;
-use crate::server::{LocalServer, Server, SshConfig, SshServer};
+use crate::server::Server;
 use crate::service::{Check, Registry};
 use crate::settings::Settings;
+use crate::shared::Core;
 use crate::task::{self, Request};
 use crate::template::{Templates, overrides_below};
-use crate::{Error, Result};
-
-/// What everything inside shares. Not part of the public interface.
-#[derive(Debug)]
-pub(crate) struct Core {
-    pub(crate) inventory: Arc<dyn Inventory>,
-    pub(crate) registry: Registry,
-    pub(crate) templates: Templates,
-    pub(crate) keyring: Keyring,
-    pub(crate) settings: Settings,
-    pub(crate) worker: Worker,
-    pub(crate) faults: Faults,
-    connections: Mutex<BTreeMap<ServerName, Arc<dyn Server>>>,
-    permits: Semaphore,
-}
-
-impl Core {
-    pub(crate) fn lease_time(&self) -> chrono::Duration {
-        chrono::Duration::seconds(i64::from(self.settings.lease_seconds()))
-    }
-
-    /// Bounds how many steps work at once.
-    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.permits.acquire().await.ok()
-    }
-
-    /// A live handle on a server of the inventory; one connection per server, kept.
-    pub(crate) async fn connect(&self, name: &ServerName) -> Result<Arc<dyn Server>> {
-        if let Some(open) = self.open(name) {
-            return Ok(open);
-        }
-        let server = self.inventory.server(name).await?.ok_or_else(|| task::no_server(name))?;
-        self.connect_to(&server).await
-    }
-
-    /// A live handle on a server that may not be in the inventory yet.
-    pub(crate) async fn connect_to(&self, server: &ServerEntity) -> Result<Arc<dyn Server>> {
-        if let Some(open) = self.open(&server.name) {
-            return Ok(open);
-        }
-        let opened: Arc<dyn Server> = match &server.transport {
-            Transport::Local => Arc::new(LocalServer::new(server.name.clone(), &server.root)),
-            Transport::Ssh { host, port, user } => {
-                // The key, the pinned host keys and the control sockets are the master's.
-                let config = SshConfig::new(host, &self.settings.root()).port(*port).user(user.clone());
-                Arc::new(SshServer::new(server.name.clone(), &server.root, config))
-            }
-        };
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(server.name.clone(), opened.clone());
-        Ok(opened)
-    }
-
-    fn open(&self, name: &ServerName) -> Option<Arc<dyn Server>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-
-    /// Takes a lease.
-    pub(crate) async fn acquire(&self, lease: &Lease) -> Result<()> {
-        self.inventory.acquire(lease).await
-    }
-
-    /// An entity's revision; 0 when it does not exist.
-    pub(crate) async fn revision(&self, entity: &EntityRef) -> Result<u64> {
-        Ok(match entity {
-            EntityRef::Server(name) => self.inventory.server(name).await?.map_or(0, |s| s.revision),
-            EntityRef::Platform(name) => self.inventory.platform(name).await?.map_or(0, |p| p.revision),
-            EntityRef::Site(uri) => self.inventory.site(uri).await?.map_or(0, |s| s.revision),
-        })
-    }
-}
 
 /// Puts an [`Aegir`] together.
 #[derive(Debug)]
@@ -227,9 +158,4 @@ impl Aegir {
     pub async fn server_named(&self, text: &str) -> Result<ServerName> {
         task::server_named(&self.core, text).await
     }
-}
-
-/// The error when nothing has a name.
-pub(crate) fn unknown(what: &str, name: &str, list: &str) -> Error {
-    Error::not_found(format!("there is no {what} {name}")).hint(format!("`{list}` shows what there is"))
 }

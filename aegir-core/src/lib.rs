@@ -28,6 +28,7 @@ pub mod secret;
 pub mod server;
 pub mod service;
 pub mod settings;
+mod shared;
 pub mod task;
 pub mod template;
 #[cfg(feature = "testing")]

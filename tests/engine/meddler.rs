@@ -1,7 +1,7 @@
 //! An inventory around another that dies, or waits, at a given event.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aegir_core::entity::{EntityRef, Platform, Resource, Server, Site, SiteSummary};
 use aegir_core::event::{Event, EventKind};
@@ -9,6 +9,7 @@ use aegir_core::inventory::{
     Entry, Inventory, Journal, Lease, Ledger, Locks, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task, TaskFilter, TaskId, Worker,
 };
 use aegir_core::name::{PlatformName, ServerName, SiteUri};
+use aegir_core::testing::FakeServer;
 use aegir_core::{Error, Result};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -34,6 +35,8 @@ pub(crate) struct Meddler {
     dead: AtomicBool,
     waiting: Semaphore,
     gate: Semaphore,
+    /// Edits a file of this server as soon as a task's locks are taken.
+    intruder: Mutex<Option<(Arc<FakeServer>, &'static str)>>,
 }
 
 impl Meddler {
@@ -45,7 +48,13 @@ impl Meddler {
             dead: AtomicBool::new(false),
             waiting: Semaphore::new(0),
             gate: Semaphore::new(0),
+            intruder: Mutex::new(None),
         })
+    }
+
+    /// Somebody edits a file between the look at a plan's world and the task's locks.
+    pub(crate) fn let_in(&self, server: &Arc<FakeServer>, path: &'static str) {
+        *self.intruder.lock().unwrap() = Some((server.clone(), path));
     }
 
     /// Whether the process died: with a large number it lived to the end.
@@ -163,7 +172,13 @@ impl Locks for Meddler {
 impl Journal for Meddler {
     async fn create_task(&self, task: &Task, plan: uuid::Uuid, leases: &[Lease]) -> Result<TaskId> {
         let task = Task { worker: task.worker.as_ref().map(|w| self.mortal(w)), ..task.clone() };
+        if let Some((server, path)) = self.intruder.lock().unwrap().take() {
+            server.put(path, "an editor was here\n");
+        }
         self.alive()?.create_task(&task, plan, leases).await
+    }
+    async fn task_of_plan(&self, plan: uuid::Uuid) -> Result<Option<TaskId>> {
+        self.alive()?.task_of_plan(plan).await
     }
     async fn task(&self, id: TaskId) -> Result<Option<Task>> {
         self.alive()?.task(id).await

@@ -16,12 +16,13 @@ async fn an_edit_makes_it_stale() {
             let planned = world.toy.plan(&aegir).await.unwrap();
             world.toy.server.put(path, "an editor was here\n");
             let edited = world.picture().await;
+            let tasks = world.toy.inventory.tasks(&TaskFilter::default()).await.unwrap().len();
             assert_eq!(aegir.check_plan(&planned).await.unwrap_err().kind(), ErrorKind::Conflict);
             let error = aegir.submit(planned).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Conflict, "{path}: {error:?}");
             assert_eq!(world.picture().await, edited);
-            let task = world.toy.inventory.tasks(&TaskFilter { limit: 1, ..TaskFilter::default() }).await.unwrap().remove(0);
-            assert_eq!(task.state, TaskState::RolledBack, "the history says that nothing was done");
+            let after = world.toy.inventory.tasks(&TaskFilter::default()).await.unwrap().len();
+            assert_eq!(after, tasks, "a plan that was refused is no task");
         }
     }
 }
@@ -43,21 +44,36 @@ async fn an_edit_of_what_was_left_out_makes_it_stale_too() {
 }
 
 #[tokio::test]
-async fn a_stale_one_stays_refused_after_a_crash() {
+async fn one_that_is_stale_once_its_locks_are_taken_stays_refused_after_a_crash() {
     for at in [At::DieBefore(1), At::DieAfter(1), At::DieBefore(2), At::DieAfter(2)] {
         let mut world = World::new(Kind::Memory).await;
         let real = world.toy.inventory.clone();
-        world.toy.inventory = Meddler::new(real.clone(), at);
+        let meddler = Meddler::new(real.clone(), at);
+        meddler.let_in(&world.toy.server, "/srv/conf");
+        world.toy.inventory = meddler;
         let aegir = world.toy.aegir(Faults::default()).unwrap();
         let planned = world.toy.plan(&aegir).await.unwrap();
-        world.toy.server.put("/srv/conf", "an editor was here\n");
-        let edited = world.toy.world();
         aegir.submit(planned).await.unwrap_err();
+        let edited = world.toy.world();
         world.toy.inventory = real;
         world.toy.aegir(Faults::default()).unwrap().recover().await.unwrap();
         assert_eq!(world.toy.world(), edited, "{at:?}");
         assert_eq!(world.toy.inventory.leases().await.unwrap(), []);
+        let task = world.toy.inventory.tasks(&TaskFilter { limit: 1, ..TaskFilter::default() }).await.unwrap().remove(0);
+        assert_eq!(task.state, TaskState::RolledBack, "the history says that nothing was done");
     }
+}
+
+#[tokio::test]
+async fn a_refused_one_may_be_applied_when_its_world_is_back() {
+    let world = World::new(Kind::Memory).await;
+    let aegir = world.toy.aegir(Faults::default()).unwrap();
+    let text = aegir.save_plan(&world.toy.plan(&aegir).await.unwrap()).unwrap();
+    world.toy.server.put("/srv/dir", "in the way\n");
+    aegir.submit(aegir.load_plan(&text).unwrap()).await.unwrap_err();
+    world.toy.server.take("/srv/dir");
+    let outcome = aegir.submit(aegir.load_plan(&text).unwrap()).await.unwrap().outcome().await.unwrap();
+    assert!(matches!(outcome, aegir_core::engine::Outcome::Done { .. }), "{outcome:?}");
 }
 
 #[tokio::test]

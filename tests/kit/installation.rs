@@ -115,6 +115,15 @@ impl Installation {
         lists.join("\n")
     }
 
+    /// Every row of the inventory. Not its file: a look may move what was written before from the log into it.
+    #[must_use]
+    pub fn rows(&self) -> String {
+        const DUMP: &str = r#"$d = new PDO('sqlite:/var/aegir/aegir.db');
+            foreach ($d->query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name") as $t)
+                foreach ($d->query("SELECT * FROM \"$t[0]\"", PDO::FETCH_NUM) as $row) echo $t[0], ' ', json_encode($row), "\n";"#;
+        self.host.exec_as("aegir", ["php", "-r", DUMP]).ok()
+    }
+
     /// Fails the test unless nothing has changed since `before`.
     #[track_caller]
     pub fn assert_unchanged(&self, before: &World, what: &str) {

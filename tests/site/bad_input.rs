@@ -122,6 +122,16 @@ fn a_full_disk_is_named_as_such() {
 }
 
 #[test]
+fn an_unknown_service_type_lists_the_known_ones() {
+    let aegir = Installation::bare(BINARY);
+    let before = aegir.world();
+    let run = aegir.host.exec(["/usr/local/bin/aegir", "init", "--web", "iis"]);
+    assert_eq!(run.status, 64, "{}", run.stderr);
+    assert!(run.stderr.contains("apache, mysql"), "{}", run.stderr);
+    aegir.assert_unchanged(&before, "an unknown service type");
+}
+
+#[test]
 fn before_init_everything_says_so() {
     let aegir = Installation::bare(BINARY);
     aegir.host.exec(["useradd", "--system", "--home-dir", "/var/aegir", "aegir"]).ok();

@@ -5,8 +5,8 @@ use aegir_core::service::{Check, Finding};
 use aegir_core::{Error, Result};
 use serde_json::{Value, json};
 
-use crate::app::Session;
 use crate::exit;
+use crate::session::Session;
 use crate::ui::{Table, Ui};
 
 /// Checks one server, or all; one that cannot be looked at keeps no other from being looked at.

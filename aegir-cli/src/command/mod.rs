@@ -23,7 +23,7 @@ pub(crate) use template::template;
 
 use aegir_core::inventory::{TaskFilter, TaskState};
 
-use crate::app::Session;
+use crate::session::Session;
 
 /// A look into the journal costs next to nothing, and nobody should find a stuck task a week later.
 async fn warn_of_stuck(session: &Session) {

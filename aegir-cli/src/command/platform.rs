@@ -7,10 +7,10 @@ use aegir_core::task::{AddPlatform, Request};
 use aegir_core::{Error, Result};
 
 use super::warn_of_stuck;
-use crate::app::Session;
 use crate::args::PlatformVerb;
 use crate::change::{self, Wanted};
 use crate::exit;
+use crate::session::Session;
 use crate::ui::{Table, facts, to_json};
 
 /// What the noun `platform` does.

@@ -6,10 +6,10 @@ use aegir_core::{Error, Result};
 use serde_json::Value;
 
 use super::{doctor, warn_of_stuck};
-use crate::app::Session;
 use crate::args::ServerVerb;
 use crate::change::{self, Wanted};
 use crate::exit;
+use crate::session::Session;
 use crate::ui::{Table, facts, to_json};
 
 /// What the noun `server` does.

@@ -9,10 +9,10 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::warn_of_stuck;
-use crate::app::Session;
 use crate::args::{EditArgs, InstallArgs, SiteVerb};
 use crate::change::{self, Wanted};
 use crate::exit;
+use crate::session::Session;
 use crate::ui::{Table, facts, to_json};
 
 /// What the noun `site` does.

@@ -7,9 +7,9 @@ use aegir_core::{Error, Result};
 use serde_json::{Value, json};
 
 use super::watch;
-use crate::app::Session;
 use crate::args::TaskVerb;
 use crate::exit;
+use crate::session::Session;
 use crate::ui::{self, Table, facts, to_json};
 
 /// What the noun `task` does.

@@ -6,9 +6,9 @@ use aegir_core::template::{Origin, TemplateInfo};
 use aegir_core::{Error, Result};
 use serde_json::json;
 
-use crate::app::Session;
 use crate::args::TemplateVerb;
 use crate::exit;
+use crate::session::Session;
 use crate::ui::{Table, to_json};
 
 /// What the noun `template` does.

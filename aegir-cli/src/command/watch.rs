@@ -7,9 +7,9 @@ use aegir_core::inventory::{TaskId, TaskState};
 use aegir_core::{Error, ErrorReport, Result};
 
 use super::task::find;
-use crate::app::Session;
 use crate::exit;
 use crate::follow::Signals;
+use crate::session::Session;
 use crate::ui::{Progress, to_json};
 
 /// The inventory has no way to call us; between two looks at the journal.

@@ -8,9 +8,9 @@ use aegir_core::settings::Settings;
 use aegir_core::task::Request;
 use aegir_core::{Error, Result};
 
-use crate::app::Session;
 use crate::args::{ChangeArgs, Global};
 use crate::change::{self, Wanted};
+use crate::session::Session;
 use crate::ui::{Ui, to_json};
 use crate::{door, exit};
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use camino::Utf8Path;
 use chrono::Utc;
 
-use crate::aegir::Core;
 use crate::entity::{EntityRef, Resource};
 use crate::event::{EventKind, EventLog};
 use crate::inventory::{Inventory, Lease, LeaseMode, TaskId};
 use crate::secret::Keyring;
 use crate::server::{OwnedPath, Server};
+use crate::shared::Core;
 use crate::{Error, ErrorKind, Result};
 
 /// How long a short lock, as around a reload, is waited for.

@@ -7,8 +7,8 @@ use chrono::Utc;
 use super::run::{Outcome, start};
 use super::state::Replay;
 use super::worker::is_dead;
-use crate::aegir::Core;
 use crate::inventory::{Lease, LeaseMode, Task, TaskFilter, TaskId, TaskState};
+use crate::shared::Core;
 use crate::{Error, ErrorKind, Result};
 
 /// A task that was taken over, and how it ended.

@@ -11,12 +11,13 @@ use tokio::sync::Mutex;
 use super::state::{Replay, StepState};
 use super::{check_basis, recover};
 use crate::action::{Context, ErasedAction};
-use crate::aegir::Core;
 use crate::entity::{EntityRef, Resource};
 use crate::event::{EventKind, EventLog, StepInfo, Verdict};
+use crate::inventory::ran_before;
 use crate::inventory::{Entry, Lease, Task, TaskId, TaskState};
 use crate::plan::{Plan, Planned, Stage, Step};
 use crate::secret::Sealed;
+use crate::shared::Core;
 use crate::{Error, ErrorKind, ErrorReport, Result};
 
 /// Asks a running task to stop after the steps at work, and to take everything back.
@@ -72,6 +73,9 @@ impl RunningTask {
 /// Stores a planned operation as a task, takes its locks, and starts it.
 pub(crate) async fn submit(core: &Arc<Core>, planned: Planned) -> Result<RunningTask> {
     recover(core).await?;
+    if let Some(before) = core.inventory.task_of_plan(planned.id).await? {
+        return Err(ran_before(before));
+    }
     // Before anything is stored: a plan that is refused here may still be applied when its world is back.
     check_basis(core, &planned).await?;
     let task = Task {

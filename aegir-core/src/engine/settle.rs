@@ -6,9 +6,9 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::action::Context;
-use crate::aegir::Core;
 use crate::entity::EntityRef;
 use crate::plan::{Basis, Change, Diff, Plan, Planned, PlannedStep, Step};
+use crate::shared::Core;
 use crate::{Error, Result};
 
 fn context(core: &Arc<Core>, step: &Step, server: Arc<dyn crate::server::Server>) -> Context {

@@ -133,6 +133,8 @@ pub trait Journal {
     /// [`crate::ErrorKind::Conflict`] when a task of this plan was stored before (names it), [`crate::ErrorKind::Locked`]
     /// when a lease is held (as in [`Locks::acquire`]).
     async fn create_task(&self, task: &Task, plan: uuid::Uuid, leases: &[Lease]) -> Result<TaskId>;
+    /// The task that a plan became, if it was submitted before.
+    async fn task_of_plan(&self, plan: uuid::Uuid) -> Result<Option<TaskId>>;
     /// One task.
     async fn task(&self, id: TaskId) -> Result<Option<Task>>;
     /// Tasks, newest first.

@@ -205,6 +205,10 @@ impl Journal for MemoryInventory {
         Ok(id)
     }
 
+    async fn task_of_plan(&self, plan: uuid::Uuid) -> Result<Option<TaskId>> {
+        Ok(self.state().tasks.iter().find(|(_, p)| *p == plan).map(|(t, _)| t.id))
+    }
+
     async fn task(&self, id: TaskId) -> Result<Option<Task>> {
         Ok(self.state().tasks.iter().find(|(t, _)| t.id == id).map(|(t, _)| t.clone()))
     }

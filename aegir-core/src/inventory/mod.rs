@@ -9,6 +9,8 @@ pub mod memory;
 pub mod orm;
 mod refusal;
 
+pub(crate) use refusal::ran_before;
+
 pub use journal::{Entry, Journal, Lease, LeaseMode, Locks, StoredEntry, Task, TaskFilter, TaskId, TaskState, Worker};
 
 use async_trait::async_trait;

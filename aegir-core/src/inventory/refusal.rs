@@ -27,7 +27,7 @@ pub(super) fn taken(address: &SiteUri, holder: &SiteUri) -> Error {
 }
 
 /// A plan that a task has already.
-pub(super) fn ran_before(task: TaskId) -> Error {
+pub(crate) fn ran_before(task: TaskId) -> Error {
     Error::conflict(format!("this plan was applied already, by task {task}")).context("task", task).hint("a plan runs once; plan again")
 }
 

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Bindings, Registry, ServiceType};
 use crate::Result;
-use crate::aegir::Core;
 use crate::entity::Server;
 use crate::inventory::Inventory;
 use crate::name::ServerName;
 use crate::secret::{Keyring, Sealed};
 use crate::server::Observer;
 use crate::settings::Settings;
+use crate::shared::Core;
 use crate::template::Content;
 
 /// Everything a plan may read.

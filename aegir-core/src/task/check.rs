@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::find;
 use crate::Result;
-use crate::aegir::Core;
 use crate::entity::Server;
 use crate::name::ServerName;
 use crate::server::{Facts, FileKind, Observer};
 use crate::service::{Check, PlanContext};
+use crate::shared::Core;
 
 /// Below this much free space a server is worth a warning.
 const LOW_SPACE: u64 = 500 * 1024 * 1024;

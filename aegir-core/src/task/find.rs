@@ -2,15 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::aegir::{Core, unknown};
+use crate::Result;
 use crate::entity::{Platform, Server, Site, SiteContext};
 use crate::inventory::Inventory;
 use crate::name::{PlatformName, ServerName, SiteUri};
-use crate::{Error, Result};
-
-pub(crate) fn no_server(name: &ServerName) -> Error {
-    unknown("server", name.as_str(), "aegir server list")
-}
+use crate::shared::{Core, no_server, unknown};
 
 pub(super) async fn server(inventory: &dyn Inventory, name: &ServerName) -> Result<Server> {
     inventory.server(name).await?.ok_or_else(|| no_server(name))

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::find;
-use crate::aegir::Core;
 use crate::entity::SiteState;
 use crate::name::SiteUri;
+use crate::shared::Core;
 use crate::{Error, Result};
 
 pub(crate) async fn login_link(core: &Arc<Core>, uri: &SiteUri) -> Result<SecretString> {

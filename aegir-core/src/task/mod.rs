@@ -18,18 +18,18 @@ mod site_verify;
 pub use request::{AddPlatform, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
 
 pub(crate) use check::check_server;
-pub(crate) use find::{no_server, server_named};
+pub(crate) use find::server_named;
 pub(crate) use login::login_link;
 
 use std::sync::Arc;
 
 use crate::Result;
-use crate::aegir::Core;
 use crate::engine::settle;
 use crate::entity::EntityRef;
 use crate::inventory::LeaseMode;
 use crate::plan::{Plan, Planned};
 use crate::service::PlanContext;
+use crate::shared::Core;
 
 /// A plan before it is held against the world.
 pub(crate) struct Draft {

@@ -68,6 +68,11 @@ impl FakeServer {
         self.lock().insert(path.into(), Node { kind: FileKind::File, mode: 0o644, group: "aegir".into(), content: content.into() });
     }
 
+    /// Takes a file away.
+    pub fn take(&self, path: &str) {
+        self.lock().remove(Utf8Path::new(path));
+    }
+
     /// The whole file system as lines, to compare worlds.
     pub fn world(&self) -> Vec<String> {
         self.lock()

@@ -95,6 +95,11 @@ impl Journal for OrmInventory {
         Ok(id)
     }
 
+    async fn task_of_plan(&self, plan: Uuid) -> Result<Option<TaskId>> {
+        let row = self.run(|| task::Entity::find().filter(task::Column::Plan.eq(plan.to_string())).one(&self.db)).await?;
+        Ok(row.map(|row| TaskId(row.id)))
+    }
+
     async fn task(&self, id: TaskId) -> Result<Option<Task>> {
         let row = self.run(|| task::Entity::find_by_id(id.0).one(&self.db)).await?;
         row.map(|row| self.read_task(&row)).transpose()

@@ -14,7 +14,9 @@ use super::sample::{lease, sealed, server_name, subject, task, worker};
 
 pub(super) async fn a_plan_runs_once(inventory: &dyn Inventory) {
     let plan = Uuid::now_v7();
+    assert_eq!(inventory.task_of_plan(plan).await.unwrap(), None);
     let id = inventory.create_task(&task("a.org"), plan, &[]).await.unwrap();
+    assert_eq!(inventory.task_of_plan(plan).await.unwrap(), Some(id));
     let error = inventory.create_task(&task("b.org"), plan, &[lease("site b.org", Exclusive, 0)]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.message().contains(&format!("task {id}")), "{error:?} does not name the task");

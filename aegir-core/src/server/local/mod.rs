@@ -1,13 +1,16 @@
 //! This machine: system calls for files, child processes for commands.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::process::Stdio;
+mod child;
+mod file;
 
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::command::LineSink;
+pub(super) use child::drain_lines;
+use child::{build, kill_group, talk};
+use file::{file_kind, make_removable, sync_parent, temporary_name, write_temporary};
+
 use super::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server};
 use crate::name::ServerName;
 use crate::{Error, ErrorKind, Result};
@@ -248,35 +251,6 @@ impl Server for LocalServer {
     }
 }
 
-/// Installers make directories read-only (Drupal's `sites/URI` is 0555); removal needs our own write bit back.
-fn make_removable(path: &Utf8Path) -> std::io::Result<()> {
-    let meta = std::fs::symlink_metadata(path)?;
-    if meta.mode() & 0o700 != 0o700 && meta.uid() == rustix::process::geteuid().as_raw() {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(meta.mode() & 0o7777 | 0o700))?;
-    }
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir()
-            && let Ok(child) = Utf8PathBuf::from_path_buf(entry.path())
-        {
-            make_removable(&child)?;
-        }
-    }
-    Ok(())
-}
-
-fn file_kind(path: &Utf8Path, meta: &std::fs::Metadata) -> std::io::Result<FileKind> {
-    Ok(if meta.is_file() {
-        FileKind::File
-    } else if meta.is_dir() {
-        FileKind::Dir
-    } else if meta.is_symlink() {
-        FileKind::Link(path.read_link_utf8()?)
-    } else {
-        FileKind::Other
-    })
-}
-
 async fn group_name(server: &LocalServer, gid: u32) -> Result<String> {
     use std::collections::HashMap;
     use std::sync::{Mutex, OnceLock, PoisonError};
@@ -290,103 +264,6 @@ async fn group_name(server: &LocalServer, gid: u32) -> Result<String> {
     let name = output.text().split(':').next().unwrap_or_default().trim().to_owned();
     names.lock().unwrap_or_else(PoisonError::into_inner).insert(gid, name.clone());
     Ok(name)
-}
-
-fn temporary_name(path: &Utf8Path) -> Utf8PathBuf {
-    let name = path.file_name().unwrap_or_default();
-    path.with_file_name(format!(".{name}.aegir-{}", uuid::Uuid::now_v7().simple()))
-}
-
-fn write_temporary(temporary: &Utf8Path, file: &FileSpec, uid: Option<u32>, gid: Option<u32>) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut handle = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
-    if uid.is_some() || gid.is_some() {
-        std::os::unix::fs::fchown(&handle, uid, gid)?;
-    }
-    handle.write_all(&file.content)?;
-    // Last: a change of owner and every write take setuid and setgid away. Until here only its owner can open it.
-    handle.set_permissions(std::fs::Permissions::from_mode(file.permissions.mode))?;
-    handle.sync_all()
-}
-
-fn sync_parent(path: &Utf8Path) -> std::io::Result<()> {
-    path.parent().map_or(Ok(()), |parent| std::fs::File::open(parent)?.sync_all())
-}
-
-fn build(command: &Command) -> tokio::process::Command {
-    let as_root = rustix::process::geteuid().is_root();
-    // The child dies with us: after a crash nobody else works on what the recovery redoes.
-    let mut built = tokio::process::Command::new("setpriv");
-    built.args(["--pdeathsig", "KILL", "--"]);
-    if command.sudo && !as_root {
-        built.args(["sudo", "-n", "--"]);
-    }
-    built.arg(&command.program).args(&command.args);
-    built
-        .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LANG", "C.UTF-8")
-        .env("LC_ALL", "C.UTF-8");
-    built.envs(command.env.iter().map(|(k, v)| (k, v)));
-    if let Some(cwd) = &command.cwd {
-        built.current_dir(cwd);
-    }
-    built.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
-    built
-}
-
-/// Feeds and drains all three streams at once, so that neither side can block the other.
-async fn talk(child: &mut tokio::process::Child, command: &Command) -> std::io::Result<Output> {
-    let mut stdin = child.stdin.take();
-    let stdout = child.stdout.take();
-    let stderr = child.stderr.take();
-    let feed = async {
-        if let Some(pipe) = stdin.as_mut() {
-            match pipe.write_all(command.input.bytes()).await {
-                // A child that ends without reading everything is judged by its status.
-                Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {}
-                other => other?,
-            }
-        }
-        drop(stdin.take());
-        Ok::<_, std::io::Error>(())
-    };
-    let out = async { drain_lines(stdout, command.lines.as_ref()).await };
-    let err = async {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = stderr {
-            pipe.read_to_end(&mut bytes).await?;
-        }
-        Ok::<_, std::io::Error>(bytes)
-    };
-    let ((), stdout, stderr, status) = tokio::try_join!(feed, out, err, child.wait())?;
-    let status = status.code().unwrap_or_else(|| 128 + std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(0));
-    Ok(Output { status, stdout, stderr })
-}
-
-/// Reads to the end; whoever listens hears each line as it comes.
-pub(super) async fn drain_lines(pipe: Option<impl tokio::io::AsyncRead + Unpin>, sink: Option<&LineSink>) -> std::io::Result<Vec<u8>> {
-    let Some(mut pipe) = pipe else { return Ok(Vec::new()) };
-    let mut all = Vec::new();
-    let Some(sink) = sink else {
-        pipe.read_to_end(&mut all).await?;
-        return Ok(all);
-    };
-    let mut reader = tokio::io::BufReader::new(pipe);
-    loop {
-        let start = all.len();
-        if reader.read_until(b'\n', &mut all).await? == 0 {
-            return Ok(all);
-        }
-        sink(String::from_utf8_lossy(&all[start..]).trim_end());
-    }
-}
-
-fn kill_group(pid: Option<u32>) {
-    if let Some(pid) = pid.and_then(|p| i32::try_from(p).ok()).and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-    }
 }
 
 #[cfg(test)]

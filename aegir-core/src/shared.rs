@@ -1,0 +1,96 @@
+//! What everything inside shares: inventory, registry, templates, key, connections.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::engine::Faults;
+use crate::entity::{EntityRef, Server as ServerEntity, Transport};
+use crate::inventory::{Inventory, Lease, Worker};
+use crate::name::ServerName;
+use crate::secret::Keyring;
+use crate::server::{LocalServer, Server, SshConfig, SshServer};
+use crate::service::Registry;
+use crate::settings::Settings;
+use crate::template::Templates;
+use crate::{Error, Result};
+
+/// What everything inside shares. Not part of the public interface.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) inventory: Arc<dyn Inventory>,
+    pub(crate) registry: Registry,
+    pub(crate) templates: Templates,
+    pub(crate) keyring: Keyring,
+    pub(crate) settings: Settings,
+    pub(crate) worker: Worker,
+    pub(crate) faults: Faults,
+    pub(crate) connections: Mutex<BTreeMap<ServerName, Arc<dyn Server>>>,
+    pub(crate) permits: Semaphore,
+}
+
+impl Core {
+    pub(crate) fn lease_time(&self) -> chrono::Duration {
+        chrono::Duration::seconds(i64::from(self.settings.lease_seconds()))
+    }
+
+    /// Bounds how many steps work at once.
+    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        self.permits.acquire().await.ok()
+    }
+
+    /// A live handle on a server of the inventory; one connection per server, kept.
+    pub(crate) async fn connect(&self, name: &ServerName) -> Result<Arc<dyn Server>> {
+        if let Some(open) = self.open(name) {
+            return Ok(open);
+        }
+        let server = self.inventory.server(name).await?.ok_or_else(|| no_server(name))?;
+        self.connect_to(&server).await
+    }
+
+    /// A live handle on a server that may not be in the inventory yet.
+    pub(crate) async fn connect_to(&self, server: &ServerEntity) -> Result<Arc<dyn Server>> {
+        if let Some(open) = self.open(&server.name) {
+            return Ok(open);
+        }
+        let opened: Arc<dyn Server> = match &server.transport {
+            Transport::Local => Arc::new(LocalServer::new(server.name.clone(), &server.root)),
+            Transport::Ssh { host, port, user } => {
+                // The key, the pinned host keys and the control sockets are the master's.
+                let config = SshConfig::new(host, &self.settings.root()).port(*port).user(user.clone());
+                Arc::new(SshServer::new(server.name.clone(), &server.root, config))
+            }
+        };
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(server.name.clone(), opened.clone());
+        Ok(opened)
+    }
+
+    fn open(&self, name: &ServerName) -> Option<Arc<dyn Server>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Takes a lease.
+    pub(crate) async fn acquire(&self, lease: &Lease) -> Result<()> {
+        self.inventory.acquire(lease).await
+    }
+
+    /// An entity's revision; 0 when it does not exist.
+    pub(crate) async fn revision(&self, entity: &EntityRef) -> Result<u64> {
+        Ok(match entity {
+            EntityRef::Server(name) => self.inventory.server(name).await?.map_or(0, |s| s.revision),
+            EntityRef::Platform(name) => self.inventory.platform(name).await?.map_or(0, |p| p.revision),
+            EntityRef::Site(uri) => self.inventory.site(uri).await?.map_or(0, |s| s.revision),
+        })
+    }
+}
+
+/// The error when nothing has a name.
+pub(crate) fn unknown(what: &str, name: &str, list: &str) -> Error {
+    Error::not_found(format!("there is no {what} {name}")).hint(format!("`{list}` shows what there is"))
+}
+
+/// The error when no server has a name.
+pub(crate) fn no_server(name: &ServerName) -> Error {
+    unknown("server", name.as_str(), "aegir server list")
+}
