@@ -105,16 +105,16 @@ async fn list(platform: Option<String>, server: Option<String>, session: &Sessio
     Ok(exit::DONE)
 }
 
-fn table(sites: &[SiteSummary]) -> Table {
+fn table(sites: &[SiteSummary]) -> Table<'_> {
     let mut table = Table::new(&["URI", "PLATFORM", "SERVER", "PROFILE", "STATE", "CLIENT"]);
     for s in sites {
         table.row([
-            s.uri.to_string(),
-            s.platform.to_string(),
-            s.server.to_string(),
-            s.profile.clone(),
-            s.state.as_str().to_owned(),
-            s.client.clone().unwrap_or_default(),
+            s.uri.as_str(),
+            s.platform.as_str(),
+            s.server.as_str(),
+            &s.profile,
+            s.state.as_str(),
+            s.client.as_deref().unwrap_or_default(),
         ]);
     }
     table

@@ -40,7 +40,7 @@ pub(crate) fn template(verb: TemplateVerb, session: &Session) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn table(list: &[TemplateInfo]) -> Table {
+fn table(list: &[TemplateInfo]) -> Table<'_> {
     let mut table = Table::new(&["TEMPLATE", "FROM", "NOTE"]);
     for info in list {
         let from = match &info.origin {

@@ -61,7 +61,7 @@ impl Ui {
     }
 
     /// A list: as a document with `--json`, else as a table.
-    pub(crate) fn list(&self, kind: &str, items: impl FnOnce() -> Value, table: impl FnOnce() -> Table, empty: &str) {
+    pub(crate) fn list<'a>(&self, kind: &str, items: impl FnOnce() -> Value, table: impl FnOnce() -> Table<'a>, empty: &str) {
         if self.json {
             return self.document(kind, "items", items());
         }

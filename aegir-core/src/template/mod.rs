@@ -6,6 +6,7 @@
 //! and stay sealed until the file is written.
 
 mod content;
+mod helper;
 mod quote;
 mod source;
 

@@ -1,12 +1,13 @@
 //! Where templates come from, and how they are rendered.
 
 use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use handlebars::{Handlebars, HelperResult, Output, RenderError, RenderErrorReason};
+use handlebars::Handlebars;
 
-use super::content::{CLOSE, Content, Grammar, OPEN};
-use super::quote;
+use super::content::Content;
+use super::helper::{SECRETS, UNSAFE, engine};
 use crate::secret::Sealed;
 use crate::{Error, ErrorKind, Result};
 
@@ -36,15 +37,22 @@ pub struct TemplateInfo {
 }
 
 /// All templates of this build, and the operator's directory.
-#[derive(Debug)]
 pub struct Templates {
     builtin: BTreeMap<&'static str, &'static str>,
     overrides: Option<Utf8PathBuf>,
+    /// Compiled templates, by name and hash of the text.
+    engine: RwLock<Handlebars<'static>>,
+}
+
+impl std::fmt::Debug for Templates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Templates({} built in, overrides {:?})", self.builtin.len(), self.overrides)
+    }
 }
 
 impl Templates {
     pub(crate) fn new(builtin: BTreeMap<&'static str, &'static str>, overrides: Option<Utf8PathBuf>) -> Self {
-        Self { builtin, overrides }
+        Self { builtin, overrides, engine: RwLock::new(engine()) }
     }
 
     fn builtin(&self, name: &str) -> Result<&'static str> {
@@ -103,30 +111,19 @@ impl Templates {
     /// How the operator's template differs from the built-in one; empty when there is no override.
     pub fn diff(&self, name: &str) -> Result<String> {
         let (text, _) = self.source(name)?;
-        let body = if text.lines().next().is_some_and(|l| l.contains(EJECT_MARK)) {
-            text.split_once('\n').map_or("", |(_, rest)| rest).to_owned()
-        } else {
-            text
-        };
-        Ok(crate::plan::Diff::text(name, Some(self.builtin(name)?), Some(&body)).detail)
+        Ok(crate::plan::Diff::text(name, Some(self.builtin(name)?), Some(body(&text))).detail)
     }
 
     /// Renders a template. `secrets` are available to the `secret_*` helpers by name.
     pub fn render(&self, name: &str, data: &impl serde::Serialize, secrets: &[(&str, &Sealed)]) -> Result<Content> {
         let (text, origin) = self.source(name)?;
-        let body = if text.lines().next().is_some_and(|l| l.contains(EJECT_MARK)) {
-            text.split_once('\n').map_or("", |(_, rest)| rest)
-        } else {
-            &text
-        };
         let secrets: BTreeMap<String, Sealed> = secrets.iter().map(|(n, s)| ((*n).to_owned(), (*s).clone())).collect();
-        let engine = engine(&secrets);
-        let rendered = engine.render_template(body, data).map_err(|e| {
+        let rendered = self.expand(name, body(&text), data, &secrets).map_err(|cause| {
             let shown = match &origin {
                 Origin::BuiltIn => name.to_owned(),
                 Origin::Override(path) => path.to_string(),
             };
-            let made = Error::refused(format!("rendering the template {shown}")).context("template", name).because(e.to_string());
+            let made = Error::refused(format!("rendering the template {shown}")).context("template", name).because(cause);
             match &origin {
                 Origin::BuiltIn => made,
                 Origin::Override(path) => {
@@ -142,82 +139,31 @@ impl Templates {
         }
         Ok(Content::with_secrets(rendered, secrets))
     }
+
+    /// Compiles a text once, for as long as it stays the same, and fills it in.
+    fn expand(&self, name: &str, text: &str, data: &impl serde::Serialize, secrets: &BTreeMap<String, Sealed>) -> Result<String, String> {
+        let key = format!("{name} {}", blake3::hash(text.as_bytes()).to_hex());
+        if !self.engine.read().unwrap_or_else(PoisonError::into_inner).has_template(&key) {
+            let mut engine = self.engine.write().unwrap_or_else(PoisonError::into_inner);
+            engine.register_template_string(&key, text).map_err(|e| e.to_string())?;
+        }
+        let mut data = serde_json::to_value(data).map_err(|e| e.to_string())?;
+        if let Some(variables) = data.as_object_mut() {
+            variables.insert(SECRETS.to_owned(), secrets.keys().cloned().collect::<Vec<_>>().into());
+        }
+        let context = handlebars::Context::from(data);
+        let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner);
+        engine.render_with_context(&key, &context).map_err(|e| e.to_string())
+    }
 }
 
-/// Wraps a value that must not stand bare; never part of a rendered file.
-const UNSAFE: char = '\u{E002}';
+/// A template's text without the line that an ejected copy begins with.
+fn body(text: &str) -> &str {
+    if text.lines().next().is_some_and(|l| l.contains(EJECT_MARK)) { text.split_once('\n').map_or("", |(_, rest)| rest) } else { text }
+}
 
 fn digest(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
-}
-
-fn engine(secrets: &BTreeMap<String, Sealed>) -> Handlebars<'static> {
-    let mut engine = Handlebars::new();
-    engine.set_strict_mode(true);
-    engine.register_escape_fn(|value| {
-        let bare = value.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:@".contains(c));
-        if bare { value.to_owned() } else { format!("{UNSAFE}{value}{UNSAFE}") }
-    });
-    quoting(&mut engine, "apache", |v| quote::apache(text(v)?));
-    quoting(&mut engine, "nginx", |v| quote::nginx(text(v)?));
-    quoting(&mut engine, "ini", |v| quote::ini(text(v)?));
-    quoting(&mut engine, "php", quote::php);
-    // A host name inside a regular expression, for `RewriteCond` and trusted host patterns.
-    quoting(&mut engine, "regex", |v| {
-        let value = text(v)?;
-        if value.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c)) {
-            Ok(value.replace('.', "\\."))
-        } else {
-            Err(Error::invalid("only host names and paths can stand in a regular expression"))
-        }
-    });
-    for grammar in Grammar::ALL {
-        let names: Vec<String> = secrets.keys().cloned().collect();
-        let helper = move |h: &handlebars::Helper<'_>,
-                           _: &Handlebars<'_>,
-                           _: &handlebars::Context,
-                           _: &mut handlebars::RenderContext<'_, '_>,
-                           out: &mut dyn Output|
-              -> HelperResult {
-            let name = h.param(0).and_then(|p| p.value().as_str()).unwrap_or_default();
-            if !names.iter().any(|n| n == name) {
-                return Err(failed(format!("there is no secret “{name}” here; there are: {}", names.join(", "))));
-            }
-            out.write(&format!("{OPEN}{name}|{}{CLOSE}", grammar.name()))?;
-            Ok(())
-        };
-        engine.register_helper(&format!("secret_{}", grammar.name()), Box::new(helper));
-    }
-    engine
-}
-
-fn text(value: &serde_json::Value) -> Result<&str> {
-    value.as_str().ok_or_else(|| Error::invalid("only text can stand here"))
-}
-
-fn failed(message: String) -> RenderError {
-    RenderErrorReason::Other(message).into()
-}
-
-fn quoting(engine: &mut Handlebars<'static>, name: &'static str, quote: fn(&serde_json::Value) -> Result<String>) {
-    let helper = move |h: &handlebars::Helper<'_>,
-                       _: &Handlebars<'_>,
-                       _: &handlebars::Context,
-                       _: &mut handlebars::RenderContext<'_, '_>,
-                       out: &mut dyn Output|
-          -> HelperResult {
-        let param = h.param(0).ok_or_else(|| failed(format!("{{{{{name}}}}} needs a value")))?;
-        if param.is_value_missing() {
-            return Err(failed(format!("{{{{{name} {}}}}}: there is no such variable", param.relative_path().map_or("?", String::as_str))));
-        }
-        let value = match param.value() {
-            serde_json::Value::Number(number) if name != "php" => serde_json::Value::String(number.to_string()),
-            other => other.clone(),
-        };
-        out.write(&quote(&value).map_err(|e| failed(e.to_string()))?)?;
-        Ok(())
-    };
-    engine.register_helper(name, Box::new(helper));
 }
 
 /// Where an operator's overrides lie below Aegir's root.

@@ -124,7 +124,8 @@ fn build() -> Done<PathBuf> {
     let dir = this.parent().ok_or("this program is nowhere")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--package", "aegir-cli", "--bin", "aegir"]);
+    // Both packages, so that cargo settles on the features that this program was built with, and builds little.
+    command.args(["build", "--package", "aegir-testkit", "--package", "aegir-cli", "--bin", "aegir"]);
     if dir.ends_with("release") {
         command.arg("--release");
     }
