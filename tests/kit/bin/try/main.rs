@@ -124,11 +124,13 @@ fn build() -> Done<PathBuf> {
     let dir = this.parent().ok_or("this program is nowhere")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // Both packages, so that cargo settles on the features that this program was built with, and builds little.
-    command.args(["build", "--package", "aegir-testkit", "--package", "aegir-cli", "--bin", "aegir"]);
+    // From the workspace's root and without naming a package, as this program was built: so cargo settles on the same
+    // features and builds next to nothing.
+    command.args(["build", "--bin", "aegir"]);
     if dir.ends_with("release") {
         command.arg("--release");
     }
-    let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status().map_err(|e| format!("cargo does not start: {e}"))?;
+    let status =
+        command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status().map_err(|e| format!("cargo does not start: {e}"))?;
     if status.success() { Ok(dir.join("aegir")) } else { Err("building the command failed".to_owned()) }
 }
