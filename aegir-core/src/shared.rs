@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::engine::Faults;
 use crate::entity::{EntityRef, Server as ServerEntity, Transport};
-use crate::inventory::{Inventory, Lease, Worker};
+use crate::inventory::{Inventory, Lease, LeaseMode, TaskId, Worker};
 use crate::name::ServerName;
 use crate::secret::Keyring;
 use crate::server::{LocalServer, Server, SshConfig, SshServer};
@@ -70,9 +70,9 @@ impl Core {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// Takes a lease.
-    pub(crate) async fn acquire(&self, lease: &Lease) -> Result<()> {
-        self.inventory.acquire(lease).await
+    /// A lease of this process, from now on.
+    pub(crate) fn lease(&self, key: String, mode: LeaseMode, task: TaskId) -> Lease {
+        Lease { key, mode, worker: self.worker.clone(), task, expires: chrono::Utc::now() + self.lease_time() }
     }
 
     /// An entity's revision; 0 when it does not exist.

@@ -26,13 +26,6 @@ impl PackArchive {
     fn partial(&self) -> Utf8PathBuf {
         self.archive.with_extension("partial")
     }
-
-    async fn drop_file(cx: &Context, path: &Utf8Path) -> Result<()> {
-        match cx.server().stat(path).await? {
-            Some(_) => cx.server().remove(&cx.owned(path).await?).await,
-            None => Ok(()),
-        }
-    }
 }
 
 impl Action for PackArchive {
@@ -73,7 +66,7 @@ impl Action for PackArchive {
             return Ok(());
         }
         let partial = self.partial();
-        Self::drop_file(cx, &partial).await?;
+        cx.remove(&partial).await?;
         // Made empty first, with its mode: an archive holds dumps and must never be readable by others.
         cx.server().write(&FileSpec { path: partial.clone(), content: Vec::new(), permissions: Permissions::mode(0o600) }).await?;
         let mut command = Command::new("tar").args(["--create", "--zstd", "--file"]).arg(&partial);
@@ -99,8 +92,8 @@ impl Action for PackArchive {
     }
 
     async fn undo(&self, cx: &Context, before: &bool) -> Result<()> {
-        Self::drop_file(cx, &self.partial()).await?;
-        if *before { Ok(()) } else { Self::drop_file(cx, &self.archive).await }
+        cx.remove(&self.partial()).await?;
+        if *before { Ok(()) } else { cx.remove(&self.archive).await }
     }
 
     fn by_hand(&self, server: &ServerName) -> String {

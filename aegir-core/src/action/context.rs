@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use camino::Utf8Path;
-use chrono::Utc;
 
 use crate::entity::{EntityRef, Resource};
 use crate::event::{EventKind, EventLog};
-use crate::inventory::{Inventory, Lease, LeaseMode, TaskId};
+use crate::inventory::{Inventory, LeaseMode, TaskId};
 use crate::secret::Keyring;
 use crate::server::{OwnedPath, Server};
 use crate::shared::Core;
@@ -82,6 +81,14 @@ impl Context {
             .context("file", path))
     }
 
+    /// Removes what stands at a path, if anything does; refuses what is not the owner's, as [`Context::owned`].
+    pub async fn remove(&self, path: &Utf8Path) -> Result<()> {
+        match self.server.stat(path).await? {
+            Some(_) => self.server.remove(&self.owned(path).await?).await,
+            None => Ok(()),
+        }
+    }
+
     /// Scratch of ours, which no ledger entry outlives: a path below Aegir's root at or below a directory `.candidate`.
     pub fn scratch(&self, path: &Utf8Path) -> Result<OwnedPath> {
         let root = self.core.settings.root();
@@ -117,15 +124,9 @@ impl Context {
     /// Holds a short lock, such as one around a web server's reload, over a piece of work.
     pub async fn exclusively<T: Send>(&self, key: &str, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let Some((task, _, _)) = &self.running else { return work.await };
-        let lease = Lease {
-            key: key.to_owned(),
-            mode: LeaseMode::Exclusive,
-            worker: self.core.worker.clone(),
-            task: *task,
-            expires: Utc::now() + self.core.lease_time(),
-        };
+        let lease = self.core.lease(key.to_owned(), LeaseMode::Exclusive, *task);
         let deadline = tokio::time::Instant::now() + SHORT_LOCK_WAIT;
-        while let Err(error) = self.core.acquire(&lease).await {
+        while let Err(error) = self.inventory().acquire(&lease).await {
             if error.kind() != ErrorKind::Locked || tokio::time::Instant::now() >= deadline {
                 return Err(error);
             }

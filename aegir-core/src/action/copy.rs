@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use super::{Action, Claims, Context};
 use crate::entity::Resource;
@@ -24,13 +24,6 @@ impl CopyTree {
     /// Beside the destination, so that the last step is one rename; the name says whose it is.
     fn partial(&self) -> Utf8PathBuf {
         self.to.with_file_name(format!(".{}.aegir-partial", self.to.file_name().unwrap_or_default()))
-    }
-
-    async fn drop_tree(cx: &Context, path: &Utf8Path) -> Result<()> {
-        match cx.server().stat(path).await? {
-            Some(_) => cx.server().remove(&cx.owned(path).await?).await,
-            None => Ok(()),
-        }
     }
 }
 
@@ -72,7 +65,7 @@ impl Action for CopyTree {
             return Ok(());
         }
         let partial = self.partial();
-        Self::drop_tree(cx, &partial).await?;
+        cx.remove(&partial).await?;
         let command = Command::new("cp")
             .args(["-a", "--no-preserve=ownership", "--reflink=auto", "--"])
             .arg(&self.from)
@@ -86,8 +79,8 @@ impl Action for CopyTree {
     }
 
     async fn undo(&self, cx: &Context, before: &bool) -> Result<()> {
-        Self::drop_tree(cx, &self.partial()).await?;
-        if *before { Ok(()) } else { Self::drop_tree(cx, &self.to).await }
+        cx.remove(&self.partial()).await?;
+        if *before { Ok(()) } else { cx.remove(&self.to).await }
     }
 
     fn by_hand(&self, server: &ServerName) -> String {

@@ -55,10 +55,7 @@ impl FileBefore {
                 }
                 cx.server().write(&FileSpec { path: path.to_owned(), content, permissions: stat.permissions() }).await
             }
-            _ => match cx.server().stat(path).await? {
-                Some(_) => cx.server().remove(&cx.owned(path).await?).await,
-                None => Ok(()),
-            },
+            _ => cx.remove(path).await,
         }
     }
 }
@@ -160,10 +157,7 @@ impl Action for RemoveFile {
     }
 
     async fn apply(&self, cx: &Context, _before: &FileBefore) -> Result<()> {
-        if cx.server().stat(&self.path).await?.is_none() {
-            return Ok(());
-        }
-        cx.server().remove(&cx.owned(&self.path).await?).await
+        cx.remove(&self.path).await
     }
 
     async fn undo(&self, cx: &Context, before: &FileBefore) -> Result<()> {

@@ -53,10 +53,9 @@ impl Action for Link {
     }
 
     async fn undo(&self, cx: &Context, before: &Self::Before) -> Result<()> {
-        match (before, cx.server().stat(&self.path).await?) {
-            (Some(target), _) => cx.server().link(&self.path, target).await,
-            (None, Some(_)) => cx.server().remove(&cx.owned(&self.path).await?).await,
-            (None, None) => Ok(()),
+        match before {
+            Some(target) => cx.server().link(&self.path, target).await,
+            None => cx.remove(&self.path).await,
         }
     }
 }

@@ -93,10 +93,7 @@ impl Action for PurgeTree {
     }
 
     async fn apply(&self, cx: &Context, (): &()) -> Result<()> {
-        if cx.server().stat(&self.path).await?.is_none() {
-            return Ok(());
-        }
-        cx.server().remove(&cx.owned(&self.path).await?).await
+        cx.remove(&self.path).await
     }
 
     async fn undo(&self, _cx: &Context, (): &()) -> Result<()> {

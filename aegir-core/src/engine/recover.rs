@@ -7,7 +7,7 @@ use chrono::Utc;
 use super::run::{Outcome, start};
 use super::state::Replay;
 use super::worker::is_dead;
-use crate::inventory::{Lease, LeaseMode, Task, TaskFilter, TaskId, TaskState};
+use crate::inventory::{LeaseMode, Task, TaskFilter, TaskId, TaskState};
 use crate::shared::Core;
 use crate::{Error, ErrorKind, Result};
 
@@ -62,14 +62,7 @@ pub(crate) async fn retry(core: &Arc<Core>, id: TaskId) -> Result<Outcome> {
         return Err(Error::conflict(format!("task {id} is {}, not stuck", task.state.as_str())).context("task", id));
     }
     // Its locks were let go when it stuck; nobody else may work on its subject meanwhile.
-    let lease = Lease {
-        key: task.subject.to_string(),
-        mode: LeaseMode::Exclusive,
-        worker: core.worker.clone(),
-        task: id,
-        expires: Utc::now() + core.lease_time(),
-    };
-    core.acquire(&lease).await?;
+    core.inventory.acquire(&core.lease(task.subject.to_string(), LeaseMode::Exclusive, id)).await?;
     if !core.inventory.take_task(id, task.worker.as_ref(), &core.worker).await? {
         return Err(Error::new(ErrorKind::Locked, format!("somebody else works on task {id}")).context("task", id));
     }

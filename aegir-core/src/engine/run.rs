@@ -88,17 +88,7 @@ pub(crate) async fn submit(core: &Arc<Core>, planned: Planned) -> Result<Running
         created: Utc::now(),
         ended: None,
     };
-    let leases: Vec<Lease> = planned
-        .touches
-        .iter()
-        .map(|(entity, mode)| Lease {
-            key: entity.to_string(),
-            mode: *mode,
-            worker: core.worker.clone(),
-            task: TaskId(0),
-            expires: Utc::now() + core.lease_time(),
-        })
-        .collect();
+    let leases: Vec<Lease> = planned.touches.iter().map(|(entity, mode)| core.lease(entity.to_string(), *mode, TaskId(0))).collect();
     let id = core.inventory.create_task(&task, planned.id, &leases).await?;
     // Held against the world once more now that the locks are ours: nobody else can change it any more.
     if let Err(stale) = check_basis(core, &planned).await {

@@ -105,11 +105,7 @@ impl Action for DumpDatabase {
     }
 
     async fn undo(&self, cx: &Context, before: &bool) -> Result<()> {
-        if *before || cx.server().stat(&self.into).await?.is_none() {
-            Ok(())
-        } else {
-            cx.server().remove(&cx.owned(&self.into).await?).await
-        }
+        if *before { Ok(()) } else { cx.remove(&self.into).await }
     }
 
     fn by_hand(&self, server: &ServerName) -> String {

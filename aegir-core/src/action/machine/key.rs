@@ -54,11 +54,7 @@ impl Action for KeyFile {
     }
 
     async fn undo(&self, cx: &Context, before: &bool) -> Result<()> {
-        if *before || cx.server().stat(&self.path).await?.is_none() {
-            Ok(())
-        } else {
-            cx.server().remove(&cx.owned(&self.path).await?).await
-        }
+        if *before { Ok(()) } else { cx.remove(&self.path).await }
     }
 
     fn by_hand(&self, server: &ServerName) -> String {

@@ -25,11 +25,6 @@ impl ValidatedFile {
         self.file.path.with_file_name(format!(".{}.aegir-candidate", self.file.path.file_name().unwrap_or_default()))
     }
 
-    async fn drop_candidate(&self, cx: &Context) -> Result<()> {
-        let candidate = self.candidate();
-        if cx.server().stat(&candidate).await?.is_some() { cx.server().remove(&cx.owned(&candidate).await?).await } else { Ok(()) }
-    }
-
     async fn tested(&self, cx: &Context) -> Result<()> {
         let (program, args) = self.test.split_first().ok_or_else(|| Error::internal(format!("{} has no test program", self.file.path)))?;
         let candidate = self.candidate();
@@ -69,13 +64,13 @@ impl Action for ValidatedFile {
 
     async fn apply(&self, cx: &Context, before: &Self::Before) -> Result<()> {
         let tested = self.tested(cx).await;
-        self.drop_candidate(cx).await?;
+        cx.remove(&self.candidate()).await?;
         tested?;
         self.file.apply(cx, before).await
     }
 
     async fn undo(&self, cx: &Context, before: &Self::Before) -> Result<()> {
-        self.drop_candidate(cx).await?;
+        cx.remove(&self.candidate()).await?;
         self.file.undo(cx, before).await
     }
 
