@@ -64,6 +64,7 @@ pub fn of_outcome(outcome: &Outcome) -> u8 {
         Outcome::Done { .. } => DONE,
         Outcome::RolledBack(report) => of_rolled_back(report),
         Outcome::Stuck(_) => STUCK,
+        Outcome::Waiting(_) => UNREACHABLE,
     }
 }
 

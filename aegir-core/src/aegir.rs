@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::Semaphore;
+use futures::stream::Stream;
 
 use crate::Result;
-use crate::engine::{self, Faults, Outcome, Recovered, RunningTask};
+use crate::engine::{self, Cancel, Faults, Outcome, Recovered, RunningTask};
 use crate::inventory::{Inventory, TaskId};
+use crate::many::{self, News};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Planned;
 use crate::secret::Keyring;
@@ -15,6 +16,7 @@ use crate::server::Server;
 use crate::service::{Check, Registry};
 use crate::settings::Settings;
 use crate::shared::Core;
+use crate::slots::Slots;
 use crate::task::{self, Request};
 use crate::template::{Templates, overrides_below};
 
@@ -54,7 +56,7 @@ impl Builder {
     /// The front door.
     pub fn build(self) -> Aegir {
         let templates = Templates::new(self.registry.templates(), Some(overrides_below(&self.settings.root())));
-        let permits = Semaphore::new(self.settings.parallel());
+        let parallel = self.settings.parallel();
         Aegir {
             core: Arc::new(Core {
                 inventory: self.inventory,
@@ -65,7 +67,8 @@ impl Builder {
                 worker: engine::this_process(),
                 faults: self.faults,
                 connections: Mutex::new(self.connections),
-                permits,
+                steps: Slots::new(parallel),
+                requests: Slots::new(parallel),
             }),
         }
     }
@@ -91,7 +94,23 @@ impl Aegir {
     /// Runs a plan, once: locks what it touches, refuses it if the world has changed since, starts it.
     /// Ends what dead workers left first.
     pub async fn submit(&self, planned: Planned) -> Result<RunningTask> {
-        engine::submit(&self.core, planned).await
+        self.submit_with(planned, Cancel::default()).await
+    }
+
+    /// As [`Aegir::submit`], stopped by a [`Cancel`] that may be shared by several tasks.
+    pub async fn submit_with(&self, planned: Planned, cancel: Cancel) -> Result<RunningTask> {
+        engine::submit(&self.core, planned, cancel).await
+    }
+
+    /// Plans requests and carries them out, several at once, each on its own: a dead server delays nobody else's. The
+    /// stream ends when all have ended; dropping it does not stop them, `cancel` does.
+    pub fn carry_out(&self, requests: Vec<Request>, cancel: &Cancel) -> impl Stream<Item = News> + Send + use<> {
+        many::carry_out(self, requests, cancel)
+    }
+
+    /// Plans requests, several at once, in their order. Changes nothing.
+    pub async fn plan_all(&self, requests: &[Request]) -> Vec<Result<Planned>> {
+        many::plan_all(self, requests).await
     }
 
     /// Refuses a plan that no longer fits; changes nothing.
@@ -109,9 +128,17 @@ impl Aegir {
         Planned::load(text, &self.core.keyring)
     }
 
-    /// Ends every task whose worker is dead: done or rolled back.
+    /// Ends every task whose worker is dead, and tries those that wait for a server: done or rolled back.
     pub async fn recover(&self) -> Result<Vec<Recovered>> {
-        engine::recover(&self.core).await
+        engine::recover_all(&self.core).await
+    }
+
+    /// Before a request is planned: ends every task whose worker is dead, and those that wait for a server which the
+    /// request needs. [`crate::ErrorKind::Unreachable`] when what it is about is left half-way and cannot be put right yet.
+    pub async fn make_way(&self, request: &Request) -> Result<Vec<Recovered>> {
+        let mut recovered = engine::recover(&self.core).await?;
+        recovered.extend(engine::make_way(&self.core, &task::scope(&self.core, request).await?).await?);
+        Ok(recovered)
     }
 
     /// Tries to take back the rest of a stuck task.

@@ -22,6 +22,7 @@ pub mod entity;
 mod error;
 pub mod event;
 pub mod inventory;
+mod many;
 pub mod name;
 pub mod plan;
 pub mod secret;
@@ -29,6 +30,7 @@ pub mod server;
 pub mod service;
 pub mod settings;
 mod shared;
+mod slots;
 pub mod task;
 pub mod template;
 #[cfg(feature = "testing")]
@@ -36,3 +38,4 @@ pub mod testing;
 
 pub use aegir::{Aegir, Builder};
 pub use error::{Error, ErrorKind, ErrorReport, Result};
+pub use many::News;

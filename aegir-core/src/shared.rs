@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-
 use crate::engine::Faults;
 use crate::entity::{EntityRef, Server as ServerEntity, Transport};
 use crate::inventory::{Inventory, Lease, LeaseMode, TaskId, Worker};
@@ -13,6 +11,7 @@ use crate::secret::Keyring;
 use crate::server::{LocalServer, Server, SshConfig, SshServer};
 use crate::service::Registry;
 use crate::settings::Settings;
+use crate::slots::Slots;
 use crate::template::Templates;
 use crate::{Error, Result};
 
@@ -27,17 +26,15 @@ pub(crate) struct Core {
     pub(crate) worker: Worker,
     pub(crate) faults: Faults,
     pub(crate) connections: Mutex<BTreeMap<ServerName, Arc<dyn Server>>>,
-    pub(crate) permits: Semaphore,
+    /// Steps at work.
+    pub(crate) steps: Slots,
+    /// Requests at work, where there are several.
+    pub(crate) requests: Slots,
 }
 
 impl Core {
     pub(crate) fn lease_time(&self) -> chrono::Duration {
         chrono::Duration::seconds(i64::from(self.settings.lease_seconds()))
-    }
-
-    /// Bounds how many steps work at once.
-    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.permits.acquire().await.ok()
     }
 
     /// A live handle on a server of the inventory; one connection per server, kept.

@@ -8,6 +8,7 @@ mod platform_add;
 mod platform_delete;
 mod platform_verify;
 mod request;
+mod scope;
 mod server_enrol;
 mod server_verify;
 mod site_change;
@@ -20,6 +21,7 @@ pub use request::{AddPlatform, ChangeSite, EnrolServer, InstallSite, PrepareMach
 pub(crate) use check::check_server;
 pub(crate) use find::server_named;
 pub(crate) use login::login_link;
+pub(crate) use scope::scope;
 
 use std::sync::Arc;
 
