@@ -1,6 +1,7 @@
 //! `aegir server …`
 
 use aegir_core::entity::Server;
+use aegir_core::name::ServerName;
 use aegir_core::task::Request;
 use aegir_core::{Error, Result};
 use serde_json::Value;
@@ -9,6 +10,7 @@ use super::{doctor, warn_of_stuck};
 use crate::args::ServerVerb;
 use crate::change::{self, Wanted};
 use crate::exit;
+use crate::many;
 use crate::session::Session;
 use crate::ui::{Table, facts, to_json};
 
@@ -17,15 +19,41 @@ pub(crate) async fn server(verb: ServerVerb, session: &Session) -> Result<u8> {
     match verb {
         ServerVerb::List => list(session).await,
         ServerVerb::Show { server } => show(&server, session).await,
-        ServerVerb::Verify { server, check, change } => {
-            let name = session.aegir.server_named(&server).await?;
-            if !check.is_empty() {
-                return doctor::only(name, &check, session).await;
+        ServerVerb::Verify { server, all, check, change } => {
+            let names = named(&server, all, session).await?;
+            match &names[..] {
+                [name] if !check.is_empty() => doctor::only(name.clone(), &check, session).await,
+                _ if !check.is_empty() => Err(Error::invalid("--check is for one server at a time").hint("`aegir doctor` checks all")),
+                [name] if !all => {
+                    let next = format!("aegir server show {name}");
+                    change::run(&Wanted::new(Request::VerifyServer { server: name.clone() }).next(next), &change, session).await
+                }
+                _ => {
+                    let item = |name: ServerName| many::Item {
+                        title: format!("verify server {name}"),
+                        name: name.to_string(),
+                        request: Request::VerifyServer { server: name },
+                    };
+                    many::run(names.into_iter().map(item).collect(), &change, session).await
+                }
             }
-            let next = format!("aegir server show {name}");
-            change::run(&Wanted::new(Request::VerifyServer { server: name }).next(next), &change, session).await
         }
     }
+}
+
+/// The servers that were named, once each, or all.
+async fn named(texts: &[String], all: bool, session: &Session) -> Result<Vec<ServerName>> {
+    if all {
+        return Ok(session.aegir.inventory().servers().await?.into_iter().map(|s| s.name).collect());
+    }
+    let mut names = Vec::new();
+    for text in texts {
+        let name = session.aegir.server_named(text).await?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 async fn list(session: &Session) -> Result<u8> {
