@@ -55,7 +55,8 @@ impl Core {
             Transport::Local => Arc::new(LocalServer::new(server.name.clone(), &server.root)),
             Transport::Ssh { host, port, user } => {
                 // The key, the pinned host keys and the control sockets are the master's.
-                let config = SshConfig::new(host, &self.settings.root()).port(*port).user(user.clone());
+                let mut config = SshConfig::new(host, &self.settings.root()).port(*port).user(user.clone());
+                (config.connect_timeout, config.silence) = (self.settings.connect_timeout(), self.settings.silence());
                 Arc::new(SshServer::new(server.name.clone(), &server.root, config))
             }
         };
