@@ -16,6 +16,7 @@ use crate::event::{EventKind, EventLog, StepInfo, Verdict};
 use crate::inventory::ran_before;
 use crate::inventory::{Entry, Lease, Task, TaskId, TaskState};
 use crate::plan::{Plan, Planned, Stage, Step};
+use crate::reach::Reach;
 use crate::secret::Sealed;
 use crate::shared::Core;
 use crate::{Error, ErrorKind, ErrorReport, Result};
@@ -75,8 +76,7 @@ impl RunningTask {
 /// Stores a planned operation as a task, takes its locks, and starts it.
 pub(crate) async fn submit(core: &Arc<Core>, planned: Planned, cancel: Cancel) -> Result<RunningTask> {
     recover(core).await?;
-    let touched: Vec<EntityRef> = planned.touches.iter().map(|(entity, _)| entity.clone()).collect();
-    make_way(core, &touched).await?;
+    make_way(core, &stands_on(&planned)).await?;
     if let Some(before) = core.inventory.task_of_plan(planned.id).await? {
         return Err(ran_before(before));
     }
@@ -104,6 +104,14 @@ pub(crate) async fn submit(core: &Arc<Core>, planned: Planned, cancel: Cancel) -
     Ok(start(core, Task { id, ..task }, replay, Some(planned.title), cancel))
 }
 
+/// What must be in order before a plan runs: all it touches. But a server that is changed or deleted may be so because
+/// of what waits for it.
+fn stands_on(planned: &Planned) -> Vec<EntityRef> {
+    let mends = matches!(planned.kind.as_str(), "server.change" | "server.delete");
+    let stands = |entity: &&EntityRef| !mends || !matches!(entity, EntityRef::Server(_));
+    planned.touches.iter().map(|(entity, _)| entity).filter(stands).cloned().collect()
+}
+
 /// Starts, or goes on with, a task that this process has taken.
 pub(crate) fn start(core: &Arc<Core>, task: Task, replay: Replay, title: Option<String>, cancel: Cancel) -> RunningTask {
     let log = EventLog::default();
@@ -122,6 +130,7 @@ pub(super) struct Engine {
     pub(super) core: Arc<Core>,
     pub(super) task: Task,
     pub(super) steps: Vec<Step>,
+    reach: Result<Reach, ErrorReport>,
     log: EventLog,
     pub(super) replay: Mutex<Replay>,
     cancel: Cancel,
@@ -130,7 +139,8 @@ pub(super) struct Engine {
 impl Engine {
     fn new(core: &Arc<Core>, task: Task, log: EventLog, replay: Replay, cancel: Cancel) -> Self {
         let steps = task.plan.steps().into_iter().cloned().collect();
-        Self { core: core.clone(), task, steps, log, replay: Mutex::new(replay), cancel }
+        let reach = Reach::of(&task.plan).map_err(|e| e.report());
+        Self { core: core.clone(), task, steps, reach, log, replay: Mutex::new(replay), cancel }
     }
 
     async fn run(&self, title: Option<String>) -> Result<Outcome> {
@@ -270,7 +280,8 @@ impl Engine {
     pub(super) async fn prepare(&self, index: usize, retrying: bool) -> Result<(Box<dyn ErasedAction>, Context)> {
         let step = &self.steps[index];
         let action = self.core.registry.actions().get(step)?;
-        let server = self.core.connect(&step.server).await?;
+        let reach = self.reach.as_ref().map_err(ErrorReport::to_error)?;
+        let server = reach.work(&self.core, &step.server).await?;
         let running = Some((self.task.id, index, self.log.clone()));
         Ok((action, Context { core: self.core.clone(), server, owner: step.owner.clone(), running, retrying }))
     }

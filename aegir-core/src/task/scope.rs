@@ -15,7 +15,9 @@ pub(crate) async fn scope(core: &Arc<Core>, request: &Request) -> Result<Vec<Ent
     match request {
         Request::PrepareMachine(_) => {}
         Request::EnrolServer(new) => scope.server(&new.name),
-        Request::VerifyServer { server } => scope.server(server),
+        Request::VerifyServer { server } | Request::DeleteServer { server, offline: false } => scope.server(server),
+        // What waits for it would wait for ever, or does so because of how it is reached now.
+        Request::DeleteServer { offline: true, .. } | Request::ChangeServer(_) => {}
         Request::AddPlatform(new) => {
             scope.platform(&new.name).await?;
             scope.server(&new.server);
