@@ -12,6 +12,7 @@ mod erased;
 mod file;
 mod link;
 mod machine;
+mod push;
 mod record;
 mod tree;
 
@@ -23,6 +24,7 @@ pub use erased::{Actions, ErasedAction};
 pub use file::{RemoveFile, WriteFile};
 pub use link::Link;
 pub use machine::{Answers, InstallPackages, KeyFile, MakeAccount, OwnDirectory, StartService, TurnOn, ValidatedFile};
+pub use push::PushTree;
 pub use record::{ForgetPlatform, ForgetSite, RecordPlatform, RecordServer, RecordSite};
 pub use tree::{PurgeTree, TrashTree};
 
