@@ -7,15 +7,16 @@ use tokio::sync::Semaphore;
 
 use crate::Result;
 use crate::engine::{self, Faults, Outcome, Recovered, RunningTask};
+use crate::entity::EntityRef;
 use crate::inventory::{Inventory, TaskId};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Planned;
 use crate::secret::Keyring;
 use crate::server::Server;
-use crate::service::{Check, Registry};
+use crate::service::Registry;
 use crate::settings::Settings;
 use crate::shared::Core;
-use crate::task::{self, Request};
+use crate::task::{self, Checked, Request};
 use crate::template::{Templates, overrides_below};
 
 /// Puts an [`Aegir`] together.
@@ -66,6 +67,7 @@ impl Builder {
                 faults: self.faults,
                 connections: Mutex::new(self.connections),
                 permits,
+                found: Mutex::default(),
             }),
         }
     }
@@ -88,10 +90,33 @@ impl Aegir {
         task::plan(&self.core, request).await
     }
 
+    /// As [`Aegir::plan`], for a caller who means to submit the plan: what the checks of a server found is noted, also
+    /// when they refuse. A dry run wants [`Aegir::plan`], which writes nothing at all.
+    pub async fn plan_to_submit(&self, request: &Request) -> Result<Planned> {
+        let planned = self.plan(request).await;
+        if let Request::VerifyServer { server } = request {
+            self.note_found(server).await;
+        }
+        planned
+    }
+
+    /// Notes what the checks of a server found while planning. It is no reason to fail: what matters was told.
+    async fn note_found(&self, server: &ServerName) {
+        if let Some((at, checks)) = self.core.recall(server) {
+            let _ = task::note(&self.core, server, &checks, at, false).await;
+        }
+    }
+
     /// Runs a plan, once: locks what it touches, refuses it if the world has changed since, starts it.
     /// Ends what dead workers left first.
     pub async fn submit(&self, planned: Planned) -> Result<RunningTask> {
-        engine::submit(&self.core, planned).await
+        let subject = planned.subject.clone();
+        let running = engine::submit(&self.core, planned).await?;
+        // A server that is being enrolled was checked before it was known.
+        if let EntityRef::Server(server) = &subject {
+            self.note_found(server).await;
+        }
+        Ok(running)
     }
 
     /// Refuses a plan that no longer fits; changes nothing.
@@ -119,9 +144,11 @@ impl Aegir {
         engine::retry(&self.core, id).await
     }
 
-    /// The named checks of a server; changes nothing.
-    pub async fn check(&self, name: &ServerName) -> Result<Vec<Check>> {
-        task::check_server(&self.core, name).await
+    /// Makes the named checks of servers, of all when none is named, side by side; changes nothing on them, and notes
+    /// what was found. `wanted` names checks, or services all of whose checks are wanted; none means every check.
+    /// A server that cannot be looked at has its say in the answer and keeps no other from being looked at.
+    pub async fn check(&self, servers: &[ServerName], wanted: &[String]) -> Result<Vec<Checked>> {
+        task::check_servers(&self.core, servers, wanted).await
     }
 
     /// A link that logs its first visitor in, once. It is a secret: show it to the person who asked, nowhere else.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::engine::Faults;
@@ -11,7 +12,7 @@ use crate::inventory::{Inventory, Lease, LeaseMode, TaskId, Worker};
 use crate::name::ServerName;
 use crate::secret::Keyring;
 use crate::server::{LocalServer, Server, SshConfig, SshServer};
-use crate::service::Registry;
+use crate::service::{Check, Registry};
 use crate::settings::Settings;
 use crate::template::Templates;
 use crate::{Error, Result};
@@ -28,6 +29,8 @@ pub(crate) struct Core {
     pub(crate) faults: Faults,
     pub(crate) connections: Mutex<BTreeMap<ServerName, Arc<dyn Server>>>,
     pub(crate) permits: Semaphore,
+    /// What checks found while a plan was made, until the plan is run or thrown away.
+    pub(crate) found: Mutex<BTreeMap<ServerName, (DateTime<Utc>, Vec<Check>)>>,
 }
 
 impl Core {
@@ -38,6 +41,16 @@ impl Core {
     /// Bounds how many steps work at once.
     pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
         self.permits.acquire().await.ok()
+    }
+
+    /// Keeps what checks found while planning, which itself writes nothing.
+    pub(crate) fn remember(&self, server: &ServerName, checks: Vec<Check>) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(server.clone(), (Utc::now(), checks));
+    }
+
+    /// What was remembered of a server, once.
+    pub(crate) fn recall(&self, server: &ServerName) -> Option<(DateTime<Utc>, Vec<Check>)> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(server)
     }
 
     /// A live handle on a server of the inventory; one connection per server, kept.

@@ -18,7 +18,7 @@ const PASSING: [&str; 2] = ["/var/aegir/aegir.db*", "/var/aegir/.drush"];
 pub struct Installation {
     /// The host.
     pub host: Host,
-    _lab: Lab,
+    lab: Lab,
 }
 
 impl Installation {
@@ -31,7 +31,7 @@ impl Installation {
             host.start(service);
         }
         host.copy_in(binary, AEGIR, 0o755);
-        Self { host, _lab: lab }
+        Self { host, lab }
     }
 
     /// The same after `aegir init`.
@@ -57,6 +57,12 @@ impl Installation {
         let this = Self::with_wordpress(binary);
         this.install("one.example.com", "One").ok();
         this
+    }
+
+    /// The lab, to bring up hosts beside this one.
+    #[must_use]
+    pub fn lab(&self) -> &Lab {
+        &self.lab
     }
 
     /// Runs `aegir init` as root.

@@ -28,7 +28,7 @@ pub(crate) enum ServerVerb {
         /// Its name or host name
         #[arg(add = ArgValueCandidates::new(complete::servers))]
         server: String,
-        /// Only run this check, and change nothing; can be given again
+        /// Only run this check, or those of this service, and change nothing; can be given again
         #[arg(long, value_name = "NAME", conflicts_with_all = ["dry_run", "plan_out", "no_wait"])]
         check: Vec<String>,
         #[command(flatten)]

@@ -72,7 +72,18 @@ async fn show(text: &str, session: &Session) -> Result<u8> {
         .server(&name)
         .await?
         .ok_or_else(|| Error::not_found(format!("there is no server {name}")).hint("`aegir server list` shows what there is"))?;
-    session.ui.item("Server", || to_json(&server), || facts(&about(&server), &session.ui.out));
+    let notes = session.aegir.inventory().noted_checks(&name).await?;
+    let document = || {
+        let mut item = to_json(&server);
+        item["checks"] = to_json(&notes);
+        item
+    };
+    let text = || {
+        let mut pairs = about(&server);
+        pairs.push(("Last checks", doctor::noted(&notes, chrono::Utc::now())));
+        facts(&pairs, &session.ui.out)
+    };
+    session.ui.item("Server", document, text);
     Ok(exit::DONE)
 }
 

@@ -7,7 +7,9 @@ mod facts;
 mod file;
 mod local;
 mod observer;
+mod resolve;
 mod ssh;
+mod survey;
 
 pub use command::{Command, Input, LineSink, Output};
 pub use facts::{Disk, Facts, Php};
@@ -15,6 +17,9 @@ pub use file::{DirSpec, FileKind, FileSpec, FileStat, Id, OwnedPath, Permissions
 pub use local::LocalServer;
 pub use observer::Observer;
 pub use ssh::{HostKey, SshConfig, SshServer, pin_host_keys, pinned_host_keys, scan_host_keys};
+pub use survey::{Inquiry, Survey};
+
+pub(crate) use resolve::{forward as resolve_forward, reverse as resolve_reverse};
 
 use async_trait::async_trait;
 use camino::Utf8Path;
@@ -33,6 +38,14 @@ pub trait Server: std::fmt::Debug + Send + Sync {
     fn name(&self) -> &ServerName;
     /// What the machine is, gathered on it, in one round trip.
     async fn facts(&self) -> Result<Facts>;
+    /// Makes sure that it can be reached, in bounded time; costs next to nothing where a connection stands.
+    async fn reach(&self) -> Result<()> {
+        Ok(())
+    }
+    /// The facts and the answers to many questions; in one round trip where the transport can.
+    async fn survey(&self, inquiry: &Inquiry) -> Result<Survey> {
+        survey::one_by_one(self, inquiry).await
+    }
     /// Runs a command; a status other than 0 is no error here.
     async fn run(&self, command: &Command) -> Result<Output>;
     /// What stands at a path; `None` when nothing does.

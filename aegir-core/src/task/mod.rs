@@ -17,7 +17,9 @@ mod site_verify;
 
 pub use request::{AddPlatform, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
 
-pub(crate) use check::check_server;
+pub use check::Checked;
+
+pub(crate) use check::{check_servers, note};
 pub(crate) use find::server_named;
 pub(crate) use login::login_link;
 
