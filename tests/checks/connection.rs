@@ -18,7 +18,7 @@ fn the_first_layer_that_fails_is_named_with_its_cause() {
         ("login", "as aegir without a password, shell /bin/bash"),
         ("user", "(uid "),
         ("sudo", "/usr/sbin/apache2ctl graceful"),
-        ("packages", "php8.2-fpm 8.2"),
+        ("packages", "php-fpm 2:8.2"),
         ("web.php", "8.2 at /run/php/php8.2-fpm.sock"),
         ("web.port", "answers the master"),
         ("db.from-here", "sees web1 as"),
@@ -48,7 +48,7 @@ fn the_first_layer_that_fails_is_named_with_its_cause() {
     });
     pair.broken(&Case {
         check: "reachable",
-        evidence: "does-not-exist.example.com is unknown",
+        evidence: "Could not resolve hostname does-not-exist.example.com",
         mend: "getent hosts",
         status: 9,
         breaks: &|| {

@@ -24,6 +24,7 @@ fn a_dead_server_delays_nobody_and_the_last_checks_are_remembered() {
     assert!(order.is_sorted() && order.len() == all.len(), "{order:?}");
 
     // Two of three are gone; the third is looked at meanwhile.
+    pair.disconnect(&pair.web1);
     web2.power_off();
     pair.web1.cut();
     let begun = Instant::now();

@@ -67,15 +67,15 @@ fn apache_and_php() {
         ..Case::default()
     });
     // A firewall between the master and the port: the server itself is well.
-    let silent = format!("from {} ipproto tcp sport 80 blackhole", pair.web1.v4());
+    let silent = format!("from {} ipproto 6 sport 80 blackhole", pair.web1.v4());
     pair.broken(&Case {
         check: "web.port",
         finding: "warn",
         evidence: "port 80 does not answer the master at ",
         mend: "iptables",
         status: 0,
-        breaks: &|| web1(&format!("ip rule add {silent}; ip -6 rule add from {} ipproto tcp sport 80 blackhole", pair.web1.v6())),
-        mends: &|_| web1(&format!("ip rule del {silent}; ip -6 rule del from {} ipproto tcp sport 80 blackhole", pair.web1.v6())),
+        breaks: &|| web1(&format!("ip rule add {silent}; ip -6 rule add from {} ipproto 6 sport 80 blackhole", pair.web1.v6())),
+        mends: &|_| web1(&format!("ip rule del {silent}; ip -6 rule del from {} ipproto 6 sport 80 blackhole", pair.web1.v6())),
         ..Case::default()
     });
 }
@@ -101,14 +101,14 @@ fn the_database_as_the_web_server_sees_it() {
         evidence: "it listens on 127.0.0.1 only",
         mend: "as root: `printf '[mysqld]\\nbind-address = 0.0.0.0\\n' >/etc/mysql/",
         breaks: &|| {
-            // As Debian has it.
-            master("sed -i s/0.0.0.0/127.0.0.1/ /etc/mysql/mariadb.conf.d/99-lab.cnf");
+            // What is left is what Debian says.
+            master("sed -i /bind-address/d /etc/mysql/mariadb.conf.d/99-lab.cnf");
             restart();
         },
         mends: &|found| pair.mend(found),
         ..Case::default()
     });
-    let silent = format!("from {} ipproto tcp sport 3306 blackhole", pair.master.host.v4());
+    let silent = format!("from {} ipproto 6 sport 3306 blackhole", pair.master.host.v4());
     pair.broken(&Case {
         check: "db.from-here",
         evidence: "something between them does not let it through",

@@ -28,6 +28,12 @@ pub(super) async fn reach(server: &Server, cx: &PlanContext<'_>) -> Result<Vec<C
     Ok(vec![Check::pass(REACHABLE, evidence), Check::pass(HOST_KEY, format!("as pinned: {}", keys.join(", ")))])
 }
 
+/// The layers behind one that failed; there are none on the master itself.
+pub(super) fn later(server: &Server, failed: &str) -> impl Iterator<Item = &'static str> {
+    let depth = LAYERS.iter().position(|l| *l == failed).filter(|_| server.transport != Transport::Local);
+    LAYERS.iter().copied().skip(depth.map_or(LAYERS.len(), |d| d + 1))
+}
+
 /// The failed check for an error, and the layers before it, which passed.
 pub(super) fn failed(error: &Error) -> Vec<Check> {
     let layer = error.contexts().iter().find(|(key, _)| *key == "check").map_or(REACHABLE, |(_, name)| name.as_str());

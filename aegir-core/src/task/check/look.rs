@@ -136,9 +136,8 @@ impl Look {
         let Ok(Seen { survey, here, master, asked }) = &self.seen else {
             let why = checks.iter().find(|c| c.finding == Finding::Fail).map(|c| c.name.clone()).unwrap_or_default();
             let skipped = |name: &str| Check::skipped(name, format!("not looked at: {why} failed"));
-            if why != connection::LOGIN && checks.len() < 3 {
-                checks.extend([super::connection::LOGIN].map(skipped));
-            }
+            let layers: Vec<Check> = connection::later(server, &why).map(skipped).collect();
+            checks.extend(layers);
             checks.extend(OWN.map(skipped));
             checks.extend(server.services.keys().map(|s| skipped(s)));
             return Ok(checks);

@@ -51,14 +51,11 @@ pub(super) fn root_and_probe(server: &Server, facts: &Facts, answer: &Output) ->
 pub(super) fn disk(server: &Server, facts: &Facts) -> Check {
     let megabytes = |bytes: u64| bytes / 1024 / 1024;
     let evidence = format!("{} of {} MB free at {}", megabytes(facts.disk.free), megabytes(facts.disk.total), server.root);
-    judge(
-        "disk",
-        evidence,
-        facts.disk.free,
-        LOW_SPACE,
-        NO_SPACE,
-        format!("free some space: `du -xh --max-depth=2 {} | sort -h`", server.root),
-    )
+    let mend = format!("free some space: `du -xh --max-depth=2 {} | sort -h`", server.root);
+    if facts.disk.total == 0 {
+        return Check::warn("disk", format!("the file system of {} does not say how large it is", server.root), mend);
+    }
+    judge("disk", evidence, facts.disk.free, LOW_SPACE, NO_SPACE, mend)
 }
 
 pub(super) fn inodes(server: &Server, facts: &Facts) -> Check {
