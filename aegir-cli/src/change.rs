@@ -54,7 +54,7 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
     }
     tell(&aegir.make_way(&wanted.request).await?, session);
     let mut signals = Signals::listen()?;
-    let mut planned = aegir.plan(&wanted.request).await?;
+    let mut planned = aegir.plan_to_submit(&wanted.request).await?;
     let next = wanted.next.as_deref();
     for tries in 1.. {
         planned.warnings.iter().for_each(|warning| ui.warn(warning));
@@ -72,7 +72,7 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
         match aegir.submit(planned).await {
             Ok(task) => return finish(follow(task, &mut signals, ui).await?, &title, next, session),
             // Somebody changed what it works on between the plan and its locks: plan again from what is there now.
-            Err(stale) if stale.kind() == ErrorKind::Conflict && tries < TRIES => planned = aegir.plan(&wanted.request).await?,
+            Err(stale) if stale.kind() == ErrorKind::Conflict && tries < TRIES => planned = aegir.plan_to_submit(&wanted.request).await?,
             Err(error) => return Err(error),
         }
     }

@@ -1,25 +1,25 @@
 //! The front door: build it, plan requests, submit plans, follow tasks.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures::stream::Stream;
 
 use crate::Result;
 use crate::connections::Connections;
 use crate::engine::{self, Cancel, Faults, Outcome, Recovered, RunningTask};
-use crate::entity::Transport;
+use crate::entity::{EntityRef, Transport};
 use crate::inventory::{Inventory, TaskId};
 use crate::many::{self, News};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Planned;
 use crate::secret::Keyring;
 use crate::server::{HostKey, Server};
-use crate::service::{Check, Registry};
+use crate::service::Registry;
 use crate::settings::Settings;
 use crate::shared::Core;
 use crate::slots::Slots;
-use crate::task::{self, Bootstrap, HostKeys, Request};
+use crate::task::{self, Bootstrap, Checked, HostKeys, Request};
 use crate::template::{Templates, overrides_below};
 
 /// Puts an [`Aegir`] together.
@@ -71,6 +71,7 @@ impl Builder {
                 connections: Connections::new(self.connections),
                 steps: Slots::new(parallel),
                 requests: Slots::new(parallel),
+                found: Mutex::default(),
             }),
         }
     }
@@ -93,6 +94,23 @@ impl Aegir {
         task::plan(&self.core, request).await
     }
 
+    /// As [`Aegir::plan`], for a caller who means to submit the plan: what the checks of a server found is noted, also
+    /// when they refuse. A dry run wants [`Aegir::plan`], which writes nothing at all.
+    pub async fn plan_to_submit(&self, request: &Request) -> Result<Planned> {
+        let planned = self.plan(request).await;
+        if let Request::VerifyServer { server } = request {
+            self.note_found(server).await;
+        }
+        planned
+    }
+
+    /// Notes what the checks of a server found while planning. It is no reason to fail: what matters was told.
+    async fn note_found(&self, server: &ServerName) {
+        if let Some((at, checks)) = self.core.recall(server) {
+            let _ = task::note(&self.core, server, &checks, at, false).await;
+        }
+    }
+
     /// Runs a plan, once: locks what it touches, refuses it if the world has changed since, starts it.
     /// Ends what dead workers left first.
     pub async fn submit(&self, planned: Planned) -> Result<RunningTask> {
@@ -101,7 +119,13 @@ impl Aegir {
 
     /// As [`Aegir::submit`], stopped by a [`Cancel`] that may be shared by several tasks.
     pub async fn submit_with(&self, planned: Planned, cancel: Cancel) -> Result<RunningTask> {
-        engine::submit(&self.core, planned, cancel).await
+        let subject = planned.subject.clone();
+        let running = engine::submit(&self.core, planned, cancel).await?;
+        // A server that is being enrolled was checked before it was known.
+        if let EntityRef::Server(server) = &subject {
+            self.note_found(server).await;
+        }
+        Ok(running)
     }
 
     /// Plans requests and carries them out, several at once, each on its own: a dead server delays nobody else's. The
@@ -148,9 +172,11 @@ impl Aegir {
         engine::retry(&self.core, id).await
     }
 
-    /// The named checks of a server; changes nothing.
-    pub async fn check(&self, name: &ServerName) -> Result<Vec<Check>> {
-        task::check_server(&self.core, name).await
+    /// Makes the named checks of servers, of all when none is named, side by side; changes nothing on them, and notes
+    /// what was found. `wanted` names checks, or services all of whose checks are wanted; none means every check.
+    /// A server that cannot be looked at has its say in the answer and keeps no other from being looked at.
+    pub async fn check(&self, servers: &[ServerName], wanted: &[String]) -> Result<Vec<Checked>> {
+        task::check_servers(&self.core, servers, wanted).await
     }
 
     /// The host keys that a server shows, and those that are pinned for it; changes nothing.

@@ -1,6 +1,9 @@
 //! What everything inside shares: inventory, registry, templates, key, connections.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
 
 use crate::connections::Connections;
 use crate::engine::Faults;
@@ -9,7 +12,7 @@ use crate::inventory::{Inventory, Lease, LeaseMode, TaskId, Worker};
 use crate::name::ServerName;
 use crate::secret::Keyring;
 use crate::server::Server;
-use crate::service::Registry;
+use crate::service::{Check, Registry};
 use crate::settings::Settings;
 use crate::slots::Slots;
 use crate::template::Templates;
@@ -30,11 +33,23 @@ pub(crate) struct Core {
     pub(crate) steps: Slots,
     /// Requests at work, where there are several.
     pub(crate) requests: Slots,
+    /// What checks found while a plan was made, until the plan is run or thrown away.
+    pub(crate) found: Mutex<BTreeMap<ServerName, (DateTime<Utc>, Vec<Check>)>>,
 }
 
 impl Core {
     pub(crate) fn lease_time(&self) -> chrono::Duration {
         chrono::Duration::seconds(i64::from(self.settings.lease_seconds()))
+    }
+
+    /// Keeps what checks found while planning, which itself writes nothing.
+    pub(crate) fn remember(&self, server: &ServerName, checks: Vec<Check>) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(server.clone(), (Utc::now(), checks));
+    }
+
+    /// What was remembered of a server, once.
+    pub(crate) fn recall(&self, server: &ServerName) -> Option<(DateTime<Utc>, Vec<Check>)> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(server)
     }
 
     /// A live handle on a server of the inventory; one connection per server, kept.

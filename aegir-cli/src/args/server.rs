@@ -63,8 +63,8 @@ pub(crate) enum ServerVerb {
         /// All servers
         #[arg(long)]
         all: bool,
-        /// Only run this check, and change nothing; can be given again
-        #[arg(long, value_name = "NAME", conflicts_with_all = ["all", "dry_run", "plan_out", "no_wait"])]
+        /// Only run this check, or those of this service, and change nothing; can be given again
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["dry_run", "plan_out", "no_wait"])]
         check: Vec<String>,
         #[command(flatten)]
         change: ChangeArgs,

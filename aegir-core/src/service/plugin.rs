@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Check, Operation, PlanContext, Preparation};
+use super::{Check, Needs, Operation, PlanContext, Preparation};
 use crate::action::Actions;
 use crate::entity::Server;
 use crate::plan::Plan;
+use crate::server::{Command, Output};
 use crate::{Error, Result};
 
 /// What a service type can do, as plain fields; asked before planning.
@@ -57,8 +58,24 @@ pub trait ServiceType: std::fmt::Debug + Send + Sync {
     }
     /// Works out the changes an operation needs.
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan>;
-    /// Looks whether it could work on this server.
-    async fn check(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>>;
+    /// What it must find on this server, and what it wants to ask there for its checks.
+    fn needs(&self, server: &Server) -> Needs {
+        let _ = server;
+        Needs::default()
+    }
+    /// Looks whether it could work on this server, whose facts are fresh; `answers` are those to the questions of
+    /// [`ServiceType::needs`].
+    async fn check(&self, server: &Server, answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>>;
+    /// Database services: the question that, asked on a web server, tells how `server` is reached from there.
+    fn question_from(&self, server: &Server, web: &Server) -> Option<Command> {
+        let _ = (server, web);
+        None
+    }
+    /// Database services: what the answer to that question says. The name of the check is the caller's.
+    async fn check_from(&self, server: &Server, web: &Server, answer: &Output, cx: &PlanContext<'_>) -> Result<Check> {
+        let _ = (server, web, answer, cx);
+        Err(Error::internal("this service type asks nothing from afar"))
+    }
 }
 
 /// A service type with a name, a service it fills, and typed settings.

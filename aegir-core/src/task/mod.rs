@@ -23,11 +23,12 @@ mod site_install;
 mod site_verify;
 
 pub use bootstrap::Bootstrap;
+pub use check::Checked;
 pub use host_key::{HostKeys, Trust};
 pub use request::{AddPlatform, ChangeServer, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
 
 pub(crate) use bootstrap::{TEMPLATES, bootstrap_script};
-pub(crate) use check::check_server;
+pub(crate) use check::{check_servers, note};
 pub(crate) use find::server_named;
 pub(crate) use host_key::{host_keys, pinned_keys};
 pub(crate) use login::login_link;

@@ -3,7 +3,7 @@
 mod enrol;
 
 use aegir_core::entity::{Platform, Server};
-use aegir_core::inventory::SiteFilter;
+use aegir_core::inventory::{NotedCheck, SiteFilter};
 use aegir_core::name::ServerName;
 use aegir_core::server::HostKey;
 use aegir_core::task::Request;
@@ -33,8 +33,7 @@ pub(crate) async fn server(verb: ServerVerb, session: &Session) -> Result<u8> {
         ServerVerb::Verify { server, all, check, change } => {
             let names = named(&server, all, session).await?;
             match &names[..] {
-                [name] if !check.is_empty() => doctor::only(name.clone(), &check, session).await,
-                _ if !check.is_empty() => Err(Error::invalid("--check is for one server at a time").hint("`aegir doctor` checks all")),
+                _ if !check.is_empty() => doctor::only(&names, &check, session).await,
                 [name] if !all => {
                     let next = format!("aegir server show {name}");
                     change::run(&Wanted::new(Request::VerifyServer { server: name.clone() }).next(next), &change, session).await
@@ -101,12 +100,13 @@ fn word(value: &impl serde::Serialize) -> String {
     to_json(value).as_str().unwrap_or_default().to_owned()
 }
 
-/// A server with what stands on it, and the host keys that are pinned for it.
+/// A server with what stands on it, the host keys that are pinned for it, and what was last found.
 struct Standing {
     server: Server,
     platforms: Vec<Platform>,
     sites: usize,
     keys: Vec<HostKey>,
+    notes: Vec<NotedCheck>,
 }
 
 async fn show(text: &str, session: &Session) -> Result<u8> {
@@ -118,9 +118,10 @@ async fn show(text: &str, session: &Session) -> Result<u8> {
         .ok_or_else(|| Error::not_found(format!("there is no server {name}")).hint("`aegir server list` shows what there is"))?;
     let mut platforms = inventory.platforms().await?;
     platforms.retain(|p| p.server == name);
-    let sites = inventory.sites(&SiteFilter { platform: None, server: Some(name) }).await?.len();
+    let sites = inventory.sites(&SiteFilter { platform: None, server: Some(name.clone()) }).await?.len();
     let keys = session.aegir.pinned_host_keys(&server.transport).await?;
-    let standing = Standing { server, platforms, sites, keys };
+    let notes = inventory.noted_checks(&name).await?;
+    let standing = Standing { server, platforms, sites, keys, notes };
     session.ui.item("Server", || document(&standing), || facts(&about(&standing), &session.ui.out));
     Ok(exit::DONE)
 }
@@ -129,6 +130,7 @@ fn document(standing: &Standing) -> Value {
     let mut document = to_json(&standing.server);
     document["platforms"] = standing.platforms.iter().map(|p| p.name.as_str()).collect();
     document["sites"] = standing.sites.into();
+    document["checks"] = to_json(&standing.notes);
     document["host_keys"] = standing.keys.iter().map(|k| json!({ "kind": k.kind, "fingerprint": k.fingerprint })).collect();
     document
 }
@@ -160,5 +162,6 @@ fn about(standing: &Standing) -> Vec<(&'static str, String)> {
             ("Database", facts.db_client.clone().unwrap_or_default()),
         ]);
     }
+    pairs.push(("Last checks", doctor::noted(&standing.notes, chrono::Utc::now())));
     pairs
 }

@@ -32,8 +32,9 @@ use tokio::sync::{Mutex, Semaphore};
 
 use self::link::Link;
 use self::sftp::{Fault, Sftp};
-use super::{Command, DirSpec, Facts, FileSpec, FileStat, Output, OwnedPath, Server, Stream};
+use super::{Command, DirSpec, Facts, FileSpec, FileStat, Inquiry, Output, OwnedPath, Server, Stream, Survey};
 use crate::name::ServerName;
+use crate::server::survey::by_script;
 use crate::{Error, Result};
 
 /// File operations at a time: they share one session, so this bounds memory and open handles only.
@@ -192,6 +193,14 @@ impl Server for SshServer {
         let command = Facts::command(self.root.as_str());
         let output = self.run(&command).await?.require_ok(&command, &format!("gathering facts on {}", self.link.name))?;
         Facts::parse(&output.text())
+    }
+
+    async fn reach(&self) -> Result<()> {
+        self.connect().await
+    }
+
+    async fn survey(&self, inquiry: &Inquiry) -> Result<Survey> {
+        by_script(self, self.root.as_str(), inquiry).await
     }
 
     async fn run(&self, command: &Command) -> Result<Output> {
