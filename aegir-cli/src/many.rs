@@ -100,6 +100,7 @@ fn tell(items: &[Item], ended: &BTreeMap<usize, Ended>, session: &Session) -> u8
             }
         };
         document["name"] = Value::String(item.name.clone());
+        document["seconds"] = json!(end.seconds);
         document
     };
     if !ui.json {
