@@ -93,8 +93,7 @@ fn read(output: &Output, mark: &str, questions: usize, asked: (DateTime<Utc>, Da
         let said: String = format!("{}{}", text, output.error_text()).lines().take(3).collect::<Vec<_>>().join("; ");
         return Err(Error::refused("the account's login shell does not run commands")
             .context("check", LOGIN)
-            .because(if said.is_empty() { format!("status {} without a word", output.status) } else { said })
-            .hint("it must be a POSIX shell such as /bin/sh, as root: `usermod -s /bin/sh ACCOUNT`"));
+            .because(if said.is_empty() { format!("status {} without a word", output.status) } else { said }));
     };
     let cut = || Error::failed("gathering facts: the script was cut short");
     let (facts, rest) = text[begin..].split_once("end\t\n").ok_or_else(cut)?;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::entity::{Server, Transport};
 use crate::server::{SshConfig, pinned_host_keys};
-use crate::service::{Check, PlanContext};
+use crate::service::{Check, PlanContext, as_root};
 use crate::{Error, Result};
 
 pub(super) const REACHABLE: &str = "reachable";
@@ -26,6 +26,16 @@ pub(super) async fn reach(server: &Server, cx: &PlanContext<'_>) -> Result<Vec<C
     let keys: Vec<String> = pinned_host_keys(&known, host, *port).iter().map(|k| format!("{} ({})", k.fingerprint, k.kind)).collect();
     // ssh talks to nobody whose key is not pinned, so what answered has it.
     Ok(vec![Check::pass(REACHABLE, evidence), Check::pass(HOST_KEY, format!("as pinned: {}", keys.join(", ")))])
+}
+
+/// Who is let in and has no shell gets one; an open connection keeps the one it came with.
+pub(super) fn with_shell(error: Error, server: &Server) -> Error {
+    if !error.hints().is_empty() || !error.contexts().contains(&("check", LOGIN.to_owned())) {
+        return error;
+    }
+    let Transport::Ssh { user, .. } = &server.transport else { return error };
+    let user = user.as_ref().unwrap_or(&server.user);
+    error.hint(as_root(server, format_args!("usermod -s /bin/sh {user} && pkill -u {user} -x sshd")))
 }
 
 /// The layers behind one that failed; there are none on the master itself.

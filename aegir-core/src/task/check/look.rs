@@ -64,6 +64,7 @@ pub(in crate::task) async fn look(server: &Server, cx: &PlanContext<'_>, turns: 
         Ok(survey) => Ok(Look { first, seen: Ok(Seen { survey, here, master, asked }) }),
         Err(error) if error.kind() == ErrorKind::Internal => Err(error),
         Err(error) => {
+            let error = connection::with_shell(error, server);
             let failed = connection::failed(&error);
             first.retain(|c| failed.iter().all(|f| f.name != c.name));
             // What the connection itself showed says more than that it answers.
