@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
+use aegir_core::engine::Recovered;
 use aegir_core::plan::Planned;
 use aegir_core::task::Request;
 use aegir_core::{Error, ErrorKind, Result};
@@ -51,7 +52,7 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
         let planned = aegir.plan(&wanted.request).await?;
         return look(&planned, args, session);
     }
-    recover(session).await?;
+    tell(&aegir.make_way(&wanted.request).await?, session);
     let mut signals = Signals::listen()?;
     let mut planned = aegir.plan_to_submit(&wanted.request).await?;
     let next = wanted.next.as_deref();
@@ -61,8 +62,8 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
             ui::nothing(ui, &planned.title, next);
             return Ok(exit::DONE);
         }
-        if wanted.ask && !args.yes {
-            confirm(&planned, session)?;
+        if wanted.ask {
+            confirm(&planned, args, session)?;
         }
         if args.no_wait {
             return detach::start(&planned, session);
@@ -91,7 +92,6 @@ pub(crate) async fn apply(file: &Utf8Path, no_wait: bool, session: &Session) -> 
         })?
     };
     let planned = session.aegir.load_plan(&text)?;
-    recover(session).await?;
     let mut signals = Signals::listen()?;
     let title = planned.title.clone();
     if planned.is_empty() {
@@ -106,16 +106,14 @@ pub(crate) async fn apply(file: &Utf8Path, no_wait: bool, session: &Session) -> 
     finish(follow(task, &mut signals, &session.ui).await?, &title, None, session)
 }
 
-/// Ends what dead processes left, and says so.
-pub(crate) async fn recover(session: &Session) -> Result<()> {
-    for recovered in session.aegir.recover().await? {
-        let (id, outcome) = (recovered.id, ui::outcome_item("", None, &recovered.outcome));
-        session.ui.say(&format!(
-            "task {id} was left by a process that died; it is {} now",
-            outcome["result"].as_str().unwrap_or_default().replace('_', " ")
-        ));
+/// Says what became of tasks that somebody left.
+fn tell(recovered: &[Recovered], session: &Session) {
+    for Recovered { id, outcome } in recovered {
+        let outcome = ui::outcome_item("", None, outcome);
+        session
+            .ui
+            .say(&format!("task {id} was left half-way; it is {} now", outcome["result"].as_str().unwrap_or_default().replace('_', " ")));
     }
-    Ok(())
 }
 
 fn finish(followed: Followed, title: &str, next: Option<&str>, session: &Session) -> Result<u8> {
@@ -151,21 +149,39 @@ fn save(file: &Utf8Path, text: &str) -> Result<()> {
     handle.write_all(text.as_bytes()).and_then(|()| handle.sync_all()).map_err(problem)
 }
 
-/// Shows what will happen and wants it typed; where nobody can be asked, names the flag.
-fn confirm(planned: &Planned, session: &Session) -> Result<()> {
+/// Shows what will happen and wants it typed: yes, or the name of what is live. Where nobody can be asked, names the flag.
+fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<()> {
     let ui = &session.ui;
-    if !std::io::stdin().is_terminal() {
-        return Err(Error::invalid(format!("{}: nobody can be asked here", planned.title))
-            .hint("add `--yes`; `--dry-run` shows what would be done"));
+    let wanted = planned.confirm.as_deref();
+    let confirmed = match (wanted, args.confirm.as_deref()) {
+        (None, _) => args.yes,
+        (Some(name), Some(given)) if given == name => true,
+        (Some(name), Some(given)) => {
+            return Err(Error::invalid(format!("{}: `--confirm` names {}, not {name}", planned.title, given.escape_debug())));
+        }
+        (Some(_), None) => false,
+    };
+    if confirmed {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() || ui.json {
+        let hint = match wanted {
+            Some(name) => format!("it is in production: add `--confirm {name}`; `--dry-run` shows what would be done"),
+            None => "add `--yes`; `--dry-run` shows what would be done".to_owned(),
+        };
+        return Err(Error::invalid(format!("{}: nobody can be asked here", planned.title)).hint(hint));
     }
     for step in &planned.steps {
         ui.say(&format!("  {}  {}", step.step.server, step.step.summary));
     }
     ui.say(&ui::summary(planned));
-    ui.ask(&format!("{}: type yes to go on:", planned.title));
+    match wanted {
+        Some(name) => ui.ask(&format!("{}: it is in production; type {name} to go on:", planned.title)),
+        None => ui.ask(&format!("{}: type yes to go on:", planned.title)),
+    }
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(|e| Error::failed("reading the answer").because(e))?;
-    if answer.trim() == "yes" {
+    if answer.trim() == wanted.unwrap_or("yes") {
         Ok(())
     } else {
         Err(Error::new(ErrorKind::Interrupted, format!("{}: not confirmed, nothing was changed", planned.title)))

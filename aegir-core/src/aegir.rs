@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::Semaphore;
+use futures::stream::Stream;
 
 use crate::Result;
-use crate::engine::{self, Faults, Outcome, Recovered, RunningTask};
-use crate::entity::EntityRef;
+use crate::connections::Connections;
+use crate::engine::{self, Cancel, Faults, Outcome, Recovered, RunningTask};
+use crate::entity::{EntityRef, Transport};
 use crate::inventory::{Inventory, TaskId};
+use crate::many::{self, News};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Planned;
 use crate::secret::Keyring;
-use crate::server::Server;
+use crate::server::{HostKey, Server};
 use crate::service::Registry;
 use crate::settings::Settings;
 use crate::shared::Core;
-use crate::task::{self, Checked, Request};
+use crate::slots::Slots;
+use crate::task::{self, Bootstrap, Checked, HostKeys, Request};
 use crate::template::{Templates, overrides_below};
 
 /// Puts an [`Aegir`] together.
@@ -55,7 +58,7 @@ impl Builder {
     /// The front door.
     pub fn build(self) -> Aegir {
         let templates = Templates::new(self.registry.templates(), Some(overrides_below(&self.settings.root())));
-        let permits = Semaphore::new(self.settings.parallel());
+        let parallel = self.settings.parallel();
         Aegir {
             core: Arc::new(Core {
                 inventory: self.inventory,
@@ -65,8 +68,9 @@ impl Builder {
                 settings: self.settings,
                 worker: engine::this_process(),
                 faults: self.faults,
-                connections: Mutex::new(self.connections),
-                permits,
+                connections: Connections::new(self.connections),
+                steps: Slots::new(parallel),
+                requests: Slots::new(parallel),
                 found: Mutex::default(),
             }),
         }
@@ -110,13 +114,29 @@ impl Aegir {
     /// Runs a plan, once: locks what it touches, refuses it if the world has changed since, starts it.
     /// Ends what dead workers left first.
     pub async fn submit(&self, planned: Planned) -> Result<RunningTask> {
+        self.submit_with(planned, Cancel::default()).await
+    }
+
+    /// As [`Aegir::submit`], stopped by a [`Cancel`] that may be shared by several tasks.
+    pub async fn submit_with(&self, planned: Planned, cancel: Cancel) -> Result<RunningTask> {
         let subject = planned.subject.clone();
-        let running = engine::submit(&self.core, planned).await?;
+        let running = engine::submit(&self.core, planned, cancel).await?;
         // A server that is being enrolled was checked before it was known.
         if let EntityRef::Server(server) = &subject {
             self.note_found(server).await;
         }
         Ok(running)
+    }
+
+    /// Plans requests and carries them out, several at once, each on its own: a dead server delays nobody else's. The
+    /// stream ends when all have ended; dropping it does not stop them, `cancel` does.
+    pub fn carry_out(&self, requests: Vec<Request>, cancel: &Cancel) -> impl Stream<Item = News> + Send + use<> {
+        many::carry_out(self, requests, cancel)
+    }
+
+    /// Plans requests, several at once, in their order. Changes nothing.
+    pub async fn plan_all(&self, requests: &[Request]) -> Vec<Result<Planned>> {
+        many::plan_all(self, requests).await
     }
 
     /// Refuses a plan that no longer fits; changes nothing.
@@ -134,9 +154,17 @@ impl Aegir {
         Planned::load(text, &self.core.keyring)
     }
 
-    /// Ends every task whose worker is dead: done or rolled back.
+    /// Ends every task whose worker is dead, and tries those that wait for a server: done or rolled back.
     pub async fn recover(&self) -> Result<Vec<Recovered>> {
-        engine::recover(&self.core).await
+        engine::recover_all(&self.core).await
+    }
+
+    /// Before a request is planned: ends every task whose worker is dead, and those that wait for a server which the
+    /// request needs. [`crate::ErrorKind::Unreachable`] when what it is about is left half-way and cannot be put right yet.
+    pub async fn make_way(&self, request: &Request) -> Result<Vec<Recovered>> {
+        let mut recovered = engine::recover(&self.core).await?;
+        recovered.extend(engine::make_way(&self.core, &task::scope(&self.core, request).await?).await?);
+        Ok(recovered)
     }
 
     /// Tries to take back the rest of a stuck task.
@@ -149,6 +177,21 @@ impl Aegir {
     /// A server that cannot be looked at has its say in the answer and keeps no other from being looked at.
     pub async fn check(&self, servers: &[ServerName], wanted: &[String]) -> Result<Vec<Checked>> {
         task::check_servers(&self.core, servers, wanted).await
+    }
+
+    /// The host keys that a server shows, and those that are pinned for it; changes nothing.
+    pub async fn host_keys(&self, transport: &Transport) -> Result<HostKeys> {
+        task::host_keys(&self.core, transport).await
+    }
+
+    /// The host keys that are pinned for a server; asks nobody.
+    pub async fn pinned_host_keys(&self, transport: &Transport) -> Result<Vec<HostKey>> {
+        task::pinned_keys(&self.core, transport).await
+    }
+
+    /// A shell script that root runs on a machine to prepare it for Aegir. It holds no secret.
+    pub async fn bootstrap_script(&self, wanted: &Bootstrap) -> Result<String> {
+        task::bootstrap_script(&self.core, wanted).await
     }
 
     /// A link that logs its first visitor in, once. It is a secret: show it to the person who asked, nowhere else.

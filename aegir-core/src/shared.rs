@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::connections::Connections;
 use crate::engine::Faults;
-use crate::entity::{EntityRef, Server as ServerEntity, Transport};
+use crate::entity::{EntityRef, Server as ServerEntity};
 use crate::inventory::{Inventory, Lease, LeaseMode, TaskId, Worker};
 use crate::name::ServerName;
 use crate::secret::Keyring;
-use crate::server::{LocalServer, Server, SshConfig, SshServer};
+use crate::server::Server;
 use crate::service::{Check, Registry};
 use crate::settings::Settings;
+use crate::slots::Slots;
 use crate::template::Templates;
 use crate::{Error, Result};
 
@@ -27,8 +28,11 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) worker: Worker,
     pub(crate) faults: Faults,
-    pub(crate) connections: Mutex<BTreeMap<ServerName, Arc<dyn Server>>>,
-    pub(crate) permits: Semaphore,
+    pub(crate) connections: Connections,
+    /// Steps at work.
+    pub(crate) steps: Slots,
+    /// Requests at work, where there are several.
+    pub(crate) requests: Slots,
     /// What checks found while a plan was made, until the plan is run or thrown away.
     pub(crate) found: Mutex<BTreeMap<ServerName, (DateTime<Utc>, Vec<Check>)>>,
 }
@@ -36,11 +40,6 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn lease_time(&self) -> chrono::Duration {
         chrono::Duration::seconds(i64::from(self.settings.lease_seconds()))
-    }
-
-    /// Bounds how many steps work at once.
-    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.permits.acquire().await.ok()
     }
 
     /// Keeps what checks found while planning, which itself writes nothing.
@@ -55,32 +54,18 @@ impl Core {
 
     /// A live handle on a server of the inventory; one connection per server, kept.
     pub(crate) async fn connect(&self, name: &ServerName) -> Result<Arc<dyn Server>> {
-        if let Some(open) = self.open(name) {
+        if let Some(open) = self.connections.stored(name) {
             return Ok(open);
         }
         let server = self.inventory.server(name).await?.ok_or_else(|| no_server(name))?;
-        self.connect_to(&server).await
+        let open = self.connect_to(&server);
+        self.connections.store(name, &open);
+        Ok(open)
     }
 
-    /// A live handle on a server that may not be in the inventory yet.
-    pub(crate) async fn connect_to(&self, server: &ServerEntity) -> Result<Arc<dyn Server>> {
-        if let Some(open) = self.open(&server.name) {
-            return Ok(open);
-        }
-        let opened: Arc<dyn Server> = match &server.transport {
-            Transport::Local => Arc::new(LocalServer::new(server.name.clone(), &server.root)),
-            Transport::Ssh { host, port, user } => {
-                // The key, the pinned host keys and the control sockets are the master's.
-                let config = SshConfig::new(host, &self.settings.root()).port(*port).user(user.clone());
-                Arc::new(SshServer::new(server.name.clone(), &server.root, config))
-            }
-        };
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(server.name.clone(), opened.clone());
-        Ok(opened)
-    }
-
-    fn open(&self, name: &ServerName) -> Option<Arc<dyn Server>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    /// A live handle on a server as given: it may not be in the inventory yet, or there with another transport.
+    pub(crate) fn connect_to(&self, server: &ServerEntity) -> Arc<dyn Server> {
+        self.connections.to(server, None, &self.settings)
     }
 
     /// A lease of this process, from now on.

@@ -24,8 +24,8 @@ pub(crate) async fn doctor(server: Option<&str>, session: &Session) -> Result<u8
 }
 
 /// Runs only the checks with these names.
-pub(super) async fn only(name: ServerName, wanted: &[String], session: &Session) -> Result<u8> {
-    let checked = session.aegir.check(&[name], wanted).await?;
+pub(super) async fn only(names: &[ServerName], wanted: &[String], session: &Session) -> Result<u8> {
+    let checked = session.aegir.check(names, wanted).await?;
     show(&checked, &session.ui);
     Ok(code(&checked))
 }

@@ -12,7 +12,9 @@ mod erased;
 mod file;
 mod link;
 mod machine;
+mod push;
 mod record;
+mod server;
 mod tree;
 
 pub use archive::PackArchive;
@@ -22,8 +24,12 @@ pub use directory::MakeDir;
 pub use erased::{Actions, ErasedAction};
 pub use file::{RemoveFile, WriteFile};
 pub use link::Link;
-pub use machine::{Answers, InstallPackages, KeyFile, MakeAccount, OwnDirectory, StartService, TurnOn, ValidatedFile};
+pub use machine::{
+    Answers, Feed, InstallPackages, IntoUse, KeyFile, KeyPair, MakeAccount, OwnDirectory, StartService, TurnOn, ValidatedFile,
+};
+pub use push::PushTree;
 pub use record::{ForgetPlatform, ForgetSite, RecordPlatform, RecordServer, RecordSite};
+pub use server::{ForgetServer, PinHostKeys};
 pub use tree::{PurgeTree, TrashTree};
 
 pub(crate) use machine::register as register_machine;

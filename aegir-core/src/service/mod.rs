@@ -5,11 +5,15 @@ mod check;
 mod context;
 mod operation;
 mod plugin;
+mod preparation;
 mod registry;
+mod setting;
 
 pub use bindings::Bindings;
-pub use check::{Check, Finding, Needs, as_root, set_up};
+pub use check::{Check, Finding, as_root, set_up};
 pub use context::PlanContext;
 pub use operation::{Account, Operation};
 pub use plugin::{Capabilities, Plugin, Service, ServiceType};
+pub use preparation::{Fed, Preparation, RootFile, Switches, SystemService};
 pub use registry::{Registry, TypeInfo};
+pub use setting::ServiceChange;

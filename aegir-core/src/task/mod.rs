@@ -1,13 +1,20 @@
 //! What an operator can ask for, one file each: the order in which services and applications plan.
 
+mod bootstrap;
 mod check;
+mod confirm;
 mod find;
+mod host_key;
 mod login;
 mod machine_prepare;
 mod platform_add;
 mod platform_delete;
 mod platform_verify;
+mod preparation;
 mod request;
+mod scope;
+mod server_change;
+mod server_delete;
 mod server_enrol;
 mod server_verify;
 mod site_change;
@@ -15,13 +22,18 @@ mod site_delete;
 mod site_install;
 mod site_verify;
 
-pub use request::{AddPlatform, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
+pub use bootstrap::Bootstrap;
+pub use host_key::{HostKeys, Trust};
+pub use request::{AddPlatform, ChangeServer, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
 
 pub use check::Checked;
 
+pub(crate) use bootstrap::{TEMPLATES, bootstrap_script};
 pub(crate) use check::{check_servers, note};
 pub(crate) use find::server_named;
+pub(crate) use host_key::{host_keys, pinned_keys};
 pub(crate) use login::login_link;
+pub(crate) use scope::scope;
 
 use std::sync::Arc;
 
@@ -49,6 +61,8 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         Request::PrepareMachine(new) => machine_prepare::plan(new, &cx).await,
         Request::EnrolServer(new) => server_enrol::plan(new, &cx).await,
         Request::VerifyServer { server } => server_verify::plan(server, &cx).await,
+        Request::ChangeServer(change) => server_change::plan(change, &cx).await,
+        Request::DeleteServer { server, offline } => server_delete::plan(server, *offline, &cx).await,
         Request::AddPlatform(new) => platform_add::plan(new, &cx).await,
         Request::VerifyPlatform { platform } => platform_verify::plan(platform, &cx).await,
         Request::DeletePlatform { platform } => platform_delete::plan(platform, &cx).await,
@@ -63,6 +77,7 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         .collect();
     planned.touches.dedup_by(|a, b| a.0 == b.0);
     planned.warnings = cx.take_warnings();
+    planned.confirm = confirm::name(request, &cx).await?;
     let entities: Vec<EntityRef> = planned.touches.iter().map(|(e, _)| e.clone()).collect();
     settle(core, planned, draft.plan, &entities).await
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::name::ServerName;
-use crate::server::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server};
+use crate::server::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Stream};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +146,13 @@ impl Server for FakeServer {
             .find_map(|answer| answer(command))
             .or_else(|| self.look(command))
             .ok_or_else(|| Error::failed(format!("nobody expected the command {command}")))
+    }
+
+    async fn feed(&self, command: &Command, mut stream: Stream) -> Result<Output> {
+        while let Some(piece) = stream.recv().await {
+            piece.map_err(|e| Error::failed(format!("feeding {command}")).because(e))?;
+        }
+        self.run(command).await
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {

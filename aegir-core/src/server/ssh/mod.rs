@@ -19,6 +19,7 @@ mod run;
 mod sftp;
 
 pub use config::SshConfig;
+pub(crate) use host_key::agreed_file;
 pub use host_key::{HostKey, pin_host_keys, pinned_host_keys, scan_host_keys};
 
 use std::sync::Arc;
@@ -31,9 +32,9 @@ use tokio::sync::{Mutex, Semaphore};
 
 use self::link::Link;
 use self::sftp::{Fault, Sftp};
-use super::{Command, DirSpec, Facts, FileSpec, FileStat, Inquiry, Output, OwnedPath, Server, Survey};
+use super::{Command, DirSpec, Facts, FileSpec, FileStat, Inquiry, Output, OwnedPath, Reply, Server, Stream};
 use crate::name::ServerName;
-use crate::server::survey::by_script;
+use crate::server::inquiry::by_script;
 use crate::{Error, Result};
 
 /// File operations at a time: they share one session, so this bounds memory and open handles only.
@@ -198,13 +199,18 @@ impl Server for SshServer {
         self.connect().await
     }
 
-    async fn survey(&self, inquiry: &Inquiry) -> Result<Survey> {
+    async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
         by_script(self, self.root.as_str(), inquiry).await
     }
 
     async fn run(&self, command: &Command) -> Result<Output> {
         let _permit = self.commands.acquire().await.map_err(|e| Error::internal("no permit for a command").because(e))?;
         run::run(&self.link, command).await
+    }
+
+    async fn feed(&self, command: &Command, stream: Stream) -> Result<Output> {
+        let _permit = self.commands.acquire().await.map_err(|e| Error::internal("no permit for a command").because(e))?;
+        run::feed(&self.link, command, stream).await
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
