@@ -72,7 +72,7 @@ impl One<'_> {
             if self.cancel.asked() {
                 return Err(Error::new(ErrorKind::Interrupted, "stopped by the operator before anything was changed"));
             }
-            let planned = self.aegir.plan(request).await?;
+            let planned = self.aegir.plan_to_submit(request).await?;
             self.warnings.clone_from(&planned.warnings);
             if planned.is_empty() {
                 return Ok(Outcome::Done { changed: 0, warnings: planned.warnings.len() });

@@ -30,8 +30,8 @@ fn the_first_layer_that_fails_is_named_with_its_cause() {
     let sshd = |breaks: &dyn Fn()| {
         pair.web1.stop(Service::Sshd);
         breaks();
-        pair.web1.start(Service::Sshd);
         again();
+        pair.web1.start(Service::Sshd);
     };
 
     pair.broken(&Case {
@@ -87,12 +87,12 @@ fn the_first_layer_that_fails_is_named_with_its_cause() {
     pair.broken(&Case {
         check: "login",
         evidence: "This account is currently not available",
-        mend: "usermod -s /bin/sh",
+        mend: "as root on web1: `usermod -s /bin/sh aegir && pkill -u aegir -x sshd`",
         breaks: &|| {
             pair.web1.exec(["usermod", "-s", "/usr/sbin/nologin", "aegir"]).ok();
             again();
         },
-        mends: &|_| drop(pair.web1.exec(["usermod", "-s", "/bin/bash", "aegir"]).ok()),
+        mends: &|found| pair.mend(found),
         ..Case::default()
     });
 }

@@ -1,44 +1,39 @@
-//! What a look costs, to be read by a person: `cargo test --test checks figures -- --ignored --nocapture`.
+//! What a verify costs that finds nothing to do, to be read by a person:
+//! `AEGIR_MEASURED=target/release/aegir cargo test --test checks figures -- --ignored --nocapture`.
 
 use std::time::Instant;
 
+use aegir_testkit::lab::Host;
+
 use crate::pair::Pair;
+
+/// A process' own time and that of its ended children, user and system, in hundredths of a second (proc(5), fields 14 to 17).
+fn spent(stat: &str) -> u64 {
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(4).filter_map(|f| f.parse::<u64>().ok()).sum()
+}
+
+/// What the account's connections cost on the server.
+fn on_target(host: &Host) -> u64 {
+    let pids = host.exec(["pgrep", "-u", "aegir", "-x", "sshd"]).stdout;
+    pids.lines().map(|pid| spent(&host.read(&format!("/proc/{}/stat", pid.trim())))).sum()
+}
 
 #[test]
 #[ignore = "a measurement and no test"]
 fn figures() {
-    let pair = Pair::new();
-    // Another build of the command can be measured in its place.
-    if let Some(path) = std::env::var_os("AEGIR_MEASURED") {
-        pair.master.host.copy_in(path, "/usr/local/bin/aegir", 0o755);
-    }
-    pair.master.aegir(["server", "verify", "web1"]).ok();
-    let script = "set -e; for i in 1 2 3 4 5 6 7 8 9 10; do aegir --quiet server verify web1; done; cat /proc/$$/stat";
-    let ticks = |of: &str| {
-        let stat = std::fs::read_to_string(of).unwrap_or_default();
-        let fields: Vec<u64> =
-            stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(1).filter_map(|f| f.parse().ok()).collect();
-        fields[10..14].iter().sum::<u64>()
-    };
-    let spent = |user: &str, host: &aegir_testkit::lab::Host| {
-        let pids = host.exec(["pgrep", "-u", user, "-x", "sshd"]).stdout;
-        // Of the connection's process on the server: its own and that of all its ended children.
-        pids.lines()
-            .map(|pid| host.exec(["cat", &format!("/proc/{}/stat", pid.trim())]).stdout)
-            .map(|stat| {
-                let fields: Vec<u64> = stat.rsplit(')').next().unwrap().split_whitespace().skip(1).filter_map(|f| f.parse().ok()).collect();
-                fields[10..14].iter().sum::<u64>()
-            })
-            .sum::<u64>()
-    };
-    let _ = ticks;
-    for _ in 0..3 {
-        let target = spent("aegir", &pair.web1);
-        let begun = Instant::now();
-        let said = pair.master.host.exec_as("aegir", ["sh", "-c", script]).ok();
-        let wall = begun.elapsed() / 10;
-        let fields: Vec<u64> = said.rsplit(')').next().unwrap().split_whitespace().skip(1).filter_map(|f| f.parse().ok()).collect();
-        let command = fields[10..14].iter().sum::<u64>();
-        println!("verify: {wall:?} wall, command {} ms, target {} ms of processor", command, spent("aegir", &pair.web1) - target);
+    let pair = std::env::var("AEGIR_MEASURED").map_or_else(|_| Pair::new(), |path| Pair::with(&path));
+    for what in ["server verify web1", "server verify server_master", "doctor web1", "server list"] {
+        pair.master.aegir(what.split(' ')).ok();
+        let script = format!(
+            "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do aegir --quiet {what} >/dev/null || exit 1; done; cat /proc/$$/stat"
+        );
+        for _ in 0..2 {
+            let (before, begun) = (on_target(&pair.web1), Instant::now());
+            let said = pair.master.host.exec_as("aegir", ["sh", "-c", &script]).ok();
+            let wall = begun.elapsed() / 20;
+            let (here, there) = (spent(&said) * 10 / 20, (on_target(&pair.web1) - before) * 10 / 20);
+            println!("{what}: {wall:?}, {here} ms of processor here, {there} ms on the target");
+        }
     }
 }

@@ -27,7 +27,12 @@ pub(crate) struct Found {
 
 impl Pair {
     pub(crate) fn new() -> Self {
-        let master = Installation::prepared(BINARY);
+        Self::with(BINARY)
+    }
+
+    /// With another build of the command.
+    pub(crate) fn with(binary: &str) -> Self {
+        let master = Installation::prepared(binary);
         master
             .host
             .exec_as(

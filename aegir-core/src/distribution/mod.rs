@@ -28,7 +28,7 @@ pub use listing::{Entry, Kind, Listing, State};
 pub use pack::{Package, Progress};
 pub use path::TreePath;
 pub use push::{Before, Ground, Push};
-pub use remote::{Standing, TreeSurvey};
+pub use remote::{Standing, Survey};
 
 pub(crate) use amend::amend;
 pub(crate) use pack::unpack;

@@ -114,7 +114,7 @@ impl<'a> Push<'a> {
 
     /// Looks at both sides. What was read of the master may be a moment old: several servers share it.
     pub async fn look(&self, server: &dyn Server) -> Result<Before> {
-        let (listing, survey) = tokio::join!(scan::recent(self.source, self.keep), server.survey_tree(self.target, self.keep));
+        let (listing, survey) = tokio::join!(scan::recent(self.source, self.keep), server.survey(self.target, self.keep));
         self.compare(server, &*listing?, &survey?.standing)
     }
 
@@ -181,7 +181,7 @@ impl<'a> Push<'a> {
 
     /// A tree that is not there yet: whole beside its place, then one rename.
     async fn build(&self, server: &dyn Server, before: &Before, ground: &Ground, progress: &Arc<Progress>) -> Result<()> {
-        let (listing, survey) = tokio::join!(self.unchanged(before), server.survey_tree(self.target, self.keep));
+        let (listing, survey) = tokio::join!(self.unchanged(before), server.survey(self.target, self.keep));
         let (listing, survey) = (listing?, survey?);
         if survey.standing != Standing::Nothing {
             // Only a whole tree ever gets that name.
@@ -219,7 +219,7 @@ impl<'a> Push<'a> {
         mark: &str,
         progress: &Arc<Progress>,
     ) -> Result<()> {
-        let (listing, survey) = tokio::join!(self.unchanged(before), server.survey_tree(self.target, self.keep));
+        let (listing, survey) = tokio::join!(self.unchanged(before), server.survey(self.target, self.keep));
         let (listing, survey) = (listing?, survey?);
         if self.compare(server, &listing, &survey.standing)?.changes.as_deref() != Some(changes) {
             return Err(Error::conflict(format!("{} on {} was changed since it was compared", self.target, server.name()))

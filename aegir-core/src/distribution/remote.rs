@@ -26,7 +26,7 @@ pub enum Standing {
 
 /// What a server says of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeSurvey {
+pub struct Survey {
     /// What stands there.
     pub standing: Standing,
     /// Whether it can unpack what `zstd` packed.
@@ -34,7 +34,7 @@ pub struct TreeSurvey {
 }
 
 /// Looks at a tree by `find` on the server. No link is followed, and what is kept is not entered.
-pub(crate) async fn survey<S: Server + ?Sized>(server: &S, root: &Utf8Path, keep: &Keep) -> Result<TreeSurvey> {
+pub(crate) async fn survey<S: Server + ?Sized>(server: &S, root: &Utf8Path, keep: &Keep) -> Result<Survey> {
     let problem = |e: Error| e.context("server", server.name()).context("file", root);
     let mut command = Command::new("sh").args(["-c", SCRIPT, "sh", root.as_str(), "-ignore_readdir_race"]).timeout(LIMIT).idempotent();
     if let Some(regex) = keep.regex() {
@@ -57,7 +57,7 @@ pub(crate) async fn survey<S: Server + ?Sized>(server: &S, root: &Utf8Path, keep
         b"tree" => Standing::Tree(Box::new(parse(rest, keep).map_err(odd)?)),
         _ => return Err(odd("it begins with another word".to_owned())),
     };
-    Ok(TreeSurvey { standing, zstd })
+    Ok(Survey { standing, zstd })
 }
 
 fn split(bytes: &[u8], end: u8) -> Option<(&[u8], &[u8])> {

@@ -5,20 +5,20 @@
 mod command;
 mod facts;
 mod file;
+mod inquiry;
 mod local;
 mod observer;
 mod resolve;
 mod ssh;
-mod survey;
 
 pub use command::{Command, Input, LineSink, Output};
 pub use facts::{Disk, Facts, Php};
 pub use file::{DirSpec, FileKind, FileSpec, FileStat, Id, OwnedPath, Permissions};
+pub use inquiry::{Inquiry, Reply};
 pub use local::LocalServer;
 pub use observer::Observer;
 pub(crate) use ssh::agreed_file;
 pub use ssh::{HostKey, SshConfig, SshServer, pin_host_keys, pinned_host_keys, scan_host_keys};
-pub use survey::{Inquiry, Survey};
 
 pub(crate) use resolve::{forward as resolve_forward, reverse as resolve_reverse};
 
@@ -28,7 +28,7 @@ use async_trait::async_trait;
 use camino::Utf8Path;
 
 use crate::Result;
-use crate::distribution::{self, Keep, Op, Package, Progress, TreeSurvey};
+use crate::distribution::{self, Keep, Op, Package, Progress, Survey};
 use crate::name::ServerName;
 
 /// What a command reads as it comes: pieces, or why there are no more. Whoever makes them is kept at the pace of who takes them.
@@ -50,8 +50,8 @@ pub trait Server: std::fmt::Debug + Send + Sync {
         Ok(())
     }
     /// The facts and the answers to many questions; in one round trip where the transport can.
-    async fn survey(&self, inquiry: &Inquiry) -> Result<Survey> {
-        survey::one_by_one(self, inquiry).await
+    async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
+        inquiry::one_by_one(self, inquiry).await
     }
     /// Runs a command; a status other than 0 is no error here.
     async fn run(&self, command: &Command) -> Result<Output>;
@@ -73,10 +73,10 @@ pub trait Server: std::fmt::Debug + Send + Sync {
     /// go on when that has ended; a stream may last as long as it needs. What ends with an error ends the command.
     async fn feed(&self, command: &Command, stream: Stream) -> Result<Output>;
     /// What stands in a tree, but for what is kept. No link is followed.
-    async fn survey_tree(&self, root: &Utf8Path, keep: &Keep) -> Result<TreeSurvey> {
+    async fn survey(&self, root: &Utf8Path, keep: &Keep) -> Result<Survey> {
         distribution::survey(self, root, keep).await
     }
-    /// Unpacks in a directory; `packed` where [`TreeSurvey::zstd`] says that it can.
+    /// Unpacks in a directory; `packed` where [`Survey::zstd`] says that it can.
     async fn unpack(&self, into: &Utf8Path, package: &Arc<Package>, packed: bool, progress: &Arc<Progress>) -> Result<()> {
         distribution::unpack(self, into, package, packed, progress).await
     }

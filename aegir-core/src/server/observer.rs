@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::{Command, Facts, FileStat, Inquiry, Output, Server, Survey};
+use super::{Command, Facts, FileStat, Inquiry, Output, Reply, Server};
 use crate::Result;
 
 /// A server that can be read and not changed.
@@ -33,8 +33,8 @@ impl Observer {
     }
 
     /// The facts and the answers to many questions that only read, in one round trip.
-    pub async fn survey(&self, inquiry: &Inquiry) -> Result<Survey> {
-        self.0.survey(inquiry).await
+    pub async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
+        self.0.inquire(inquiry).await
     }
 
     /// Runs a command that only reads; the caller vouches for that.

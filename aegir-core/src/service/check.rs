@@ -1,7 +1,6 @@
 //! Named checks of a server: what was looked at, what was found, how to mend it.
 
 use crate::entity::{Server, Transport};
-use crate::server::Command;
 
 /// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -60,17 +59,6 @@ impl Check {
     pub(crate) fn covers(&self, name: &str) -> bool {
         name.strip_prefix(&self.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
-}
-
-/// What a service type must find on a server, and what it wants to ask there; all servers are asked in one round trip.
-#[derive(Clone, Debug, Default)]
-pub struct Needs {
-    /// Debian's packages; `php-gd` is also found as `php8.2-gd`, MariaDB's as MySQL's.
-    pub packages: &'static [&'static str],
-    /// Argument vectors that it runs as root, exactly as they stand.
-    pub as_root: &'static [&'static [&'static str]],
-    /// Commands that only read: a program and arguments. Their answers come to `check` in this order.
-    pub questions: Vec<Command>,
 }
 
 /// What prepares a machine for Aegir, or mends what that did: on the master `init`, elsewhere the bootstrap script.

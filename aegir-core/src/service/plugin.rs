@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Check, Needs, Operation, PlanContext, Preparation};
+use super::{Check, Operation, PlanContext, Preparation};
 use crate::action::Actions;
 use crate::entity::Server;
 use crate::plan::Plan;
@@ -58,13 +58,14 @@ pub trait ServiceType: std::fmt::Debug + Send + Sync {
     }
     /// Works out the changes an operation needs.
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan>;
-    /// What it must find on this server, and what it wants to ask there for its checks.
-    fn needs(&self, server: &Server) -> Needs {
+    /// What its checks want to ask on a server: commands that only read, a program and arguments. All questions to a
+    /// server are asked in one round trip.
+    fn questions(&self, server: &Server) -> Vec<Command> {
         let _ = server;
-        Needs::default()
+        Vec::new()
     }
-    /// Looks whether it could work on this server, whose facts are fresh; `answers` are those to the questions of
-    /// [`ServiceType::needs`].
+    /// Looks whether it could work on this server, whose facts are fresh; `answers` are those to its questions. Packages
+    /// and the sudo rule of its [`Preparation`] are looked at without it.
     async fn check(&self, server: &Server, answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>>;
     /// Database services: the question that, asked on a web server, tells how `server` is reached from there.
     fn question_from(&self, server: &Server, web: &Server) -> Option<Command> {

@@ -22,8 +22,8 @@ pub(super) async fn plan(name: &ServerName, cx: &PlanContext<'_>) -> Result<Draf
 /// they refuse.
 pub(super) async fn draw(mut server: Server, cx: &PlanContext<'_>) -> Result<(Server, Plan)> {
     let look = check::look(&server, cx, None).await?;
-    let facts = match look.survey() {
-        Ok(survey) => survey.facts.clone(),
+    let facts = match look.reply() {
+        Ok(reply) => reply.facts.clone(),
         Err(_) => {
             cx.core.remember(&server.name, look.judge(&server, cx).await?);
             return Err(look.into_error().unwrap_or_else(|| Error::internal("a look without an answer and without an error")));

@@ -5,20 +5,20 @@ use std::net::IpAddr;
 use aegir_core::Result;
 use aegir_core::entity::{Server, Transport};
 use aegir_core::server::{Command, Observer, Output};
-use aegir_core::service::{Check, Finding, Needs, PlanContext, as_root, set_up};
+use aegir_core::service::{Check, Finding, PlanContext, as_root, set_up};
 
 use super::Config;
-use super::machine::{CONFIGTEST, ENABLED_INCLUDE, MODULES, MODULES_ENABLED, PACKAGES, RELOAD, TEST};
+use super::machine::{ENABLED_INCLUDE, MODULES, MODULES_ENABLED};
 use crate::web::knock;
 
 /// What the checks ask on the server, in one round trip with everything else; the answers come in this order.
-pub(super) fn needs(config: &Config, server: &Server) -> Needs {
+pub(super) fn questions(config: &Config, server: &Server) -> Vec<Command> {
     let mut questions = vec![Command::new("ls").args(["--", MODULES_ENABLED]), Command::new("cat").args(["--", ENABLED_INCLUDE])];
     if config.port != 80 {
         // Before the first configuration Apache listens only where Debian lets it.
         questions.push(Command::new("test").args(["-e", server.config_dir().join("apache.conf").as_str()]));
     }
-    Needs { packages: PACKAGES, as_root: &[TEST, RELOAD, CONFIGTEST], questions }
+    questions
 }
 
 pub(super) async fn all(config: &Config, server: &Server, answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>> {

@@ -15,8 +15,8 @@ pub use config::Config;
 
 use aegir_core::entity::Server;
 use aegir_core::plan::Plan;
-use aegir_core::server::Output;
-use aegir_core::service::{Capabilities, Check, Needs, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType};
+use aegir_core::server::{Command, Output};
+use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType};
 use aegir_core::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 
@@ -77,8 +77,8 @@ impl ServiceType for Apache {
         }
     }
 
-    fn needs(&self, server: &Server) -> Needs {
-        check::needs(&self.config, server)
+    fn questions(&self, server: &Server) -> Vec<Command> {
+        check::questions(&self.config, server)
     }
 
     async fn check(&self, server: &Server, answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>> {

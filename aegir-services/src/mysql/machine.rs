@@ -17,7 +17,7 @@ pub const PACKAGES: &[&str] = &["mariadb-server", "mariadb-client"];
 const ELSEWHERE: &[&str] = &["mariadb-client"];
 
 /// Read behind Debian's own `50-server.cnf`, which lets only the machine itself connect.
-const NETWORK: &str = "/etc/mysql/mariadb.conf.d/60-aegir.cnf";
+pub(super) const NETWORK: &str = "/etc/mysql/mariadb.conf.d/60-aegir.cnf";
 
 /// The packages it wants on its server.
 pub(super) fn packages(config: &Config) -> &'static [&'static str] {

@@ -35,7 +35,7 @@ use aegir_core::action::Actions;
 use aegir_core::entity::Server;
 use aegir_core::plan::Plan;
 use aegir_core::server::{Command, Output};
-use aegir_core::service::{Capabilities, Check, Needs, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType};
+use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType};
 use aegir_core::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 
@@ -91,10 +91,6 @@ impl ServiceType for MySql {
             Operation::DeleteSite { site, dump } => plan::delete_site(&self.config, site, dump, cx).await,
             other => Err(Error::new(ErrorKind::Unsupported, format!("mysql cannot {}", other.name()))),
         }
-    }
-
-    fn needs(&self, _server: &Server) -> Needs {
-        Needs { packages: machine::packages(&self.config), ..Needs::default() }
     }
 
     async fn check(&self, server: &Server, _answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>> {

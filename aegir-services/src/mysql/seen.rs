@@ -8,6 +8,7 @@ use aegir_core::service::{Check, PlanContext, as_root};
 
 use super::Config;
 use super::config::LOCALHOST;
+use super::machine::NETWORK;
 
 /// The host that sites on a web server connect to; `None` for the web server itself.
 pub(super) fn host_for(config: &Config, web: &Server, db: &Server) -> Option<String> {
@@ -78,8 +79,7 @@ async fn why(config: &Config, db: &Server, web: &Server, said: &str, host: &str,
     };
     let bound = session.value("SELECT @@bind_address").await.ok().flatten().unwrap_or_default();
     if matches!(bound.as_str(), "127.0.0.1" | "localhost" | "::1") {
-        let file = "/etc/mysql/mariadb.conf.d/99-aegir-listen.cnf";
-        let mend = format!("printf '[mysqld]\\nbind-address = 0.0.0.0\\n' >{file} && service mariadb restart");
+        let mend = format!("printf '[mariadbd]\\nbind-address = *\\n' >{NETWORK} && service mariadb restart");
         return (format!("; it listens on {bound} only"), as_root(db, mend));
     }
     let from =

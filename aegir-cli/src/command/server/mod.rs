@@ -106,7 +106,7 @@ struct Standing {
     platforms: Vec<Platform>,
     sites: usize,
     keys: Vec<HostKey>,
-    notes: Vec<NotedCheck>,
+    checks: Vec<NotedCheck>,
 }
 
 async fn show(text: &str, session: &Session) -> Result<u8> {
@@ -118,10 +118,10 @@ async fn show(text: &str, session: &Session) -> Result<u8> {
         .ok_or_else(|| Error::not_found(format!("there is no server {name}")).hint("`aegir server list` shows what there is"))?;
     let mut platforms = inventory.platforms().await?;
     platforms.retain(|p| p.server == name);
-    let sites = inventory.sites(&SiteFilter { platform: None, server: Some(name.clone()) }).await?.len();
+    let checks = inventory.noted_checks(&name).await?;
+    let sites = inventory.sites(&SiteFilter { platform: None, server: Some(name) }).await?.len();
     let keys = session.aegir.pinned_host_keys(&server.transport).await?;
-    let notes = inventory.noted_checks(&name).await?;
-    let standing = Standing { server, platforms, sites, keys, notes };
+    let standing = Standing { server, platforms, sites, keys, checks };
     session.ui.item("Server", || document(&standing), || facts(&about(&standing), &session.ui.out));
     Ok(exit::DONE)
 }
@@ -130,8 +130,8 @@ fn document(standing: &Standing) -> Value {
     let mut document = to_json(&standing.server);
     document["platforms"] = standing.platforms.iter().map(|p| p.name.as_str()).collect();
     document["sites"] = standing.sites.into();
-    document["checks"] = to_json(&standing.notes);
     document["host_keys"] = standing.keys.iter().map(|k| json!({ "kind": k.kind, "fingerprint": k.fingerprint })).collect();
+    document["checks"] = to_json(&standing.checks);
     document
 }
 
@@ -162,6 +162,6 @@ fn about(standing: &Standing) -> Vec<(&'static str, String)> {
             ("Database", facts.db_client.clone().unwrap_or_default()),
         ]);
     }
-    pairs.push(("Last checks", doctor::noted(&standing.notes, chrono::Utc::now())));
+    pairs.push(("Last checks", doctor::noted(&standing.checks, chrono::Utc::now())));
     pairs
 }

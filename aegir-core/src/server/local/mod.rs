@@ -11,9 +11,9 @@ use child::{build, digest, kill_group, talk};
 pub(super) use child::{drain_lines, pass_on};
 use file::{file_kind, make_removable, sync_parent, temporary_name, write_temporary};
 
-use super::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Inquiry, Output, OwnedPath, Permissions, Server, Stream, Survey};
+use super::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Inquiry, Output, OwnedPath, Permissions, Reply, Server, Stream};
 use crate::name::ServerName;
-use crate::server::survey::by_script;
+use crate::server::inquiry::by_script;
 use crate::{Error, ErrorKind, Result};
 
 /// The machine this process runs on.
@@ -124,7 +124,7 @@ impl Server for LocalServer {
         Facts::parse(&output.text())
     }
 
-    async fn survey(&self, inquiry: &Inquiry) -> Result<Survey> {
+    async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
         by_script(self, self.root.as_str(), inquiry).await
     }
 

@@ -32,9 +32,9 @@ use tokio::sync::{Mutex, Semaphore};
 
 use self::link::Link;
 use self::sftp::{Fault, Sftp};
-use super::{Command, DirSpec, Facts, FileSpec, FileStat, Inquiry, Output, OwnedPath, Server, Stream, Survey};
+use super::{Command, DirSpec, Facts, FileSpec, FileStat, Inquiry, Output, OwnedPath, Reply, Server, Stream};
 use crate::name::ServerName;
-use crate::server::survey::by_script;
+use crate::server::inquiry::by_script;
 use crate::{Error, Result};
 
 /// File operations at a time: they share one session, so this bounds memory and open handles only.
@@ -199,7 +199,7 @@ impl Server for SshServer {
         self.connect().await
     }
 
-    async fn survey(&self, inquiry: &Inquiry) -> Result<Survey> {
+    async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
         by_script(self, self.root.as_str(), inquiry).await
     }
 

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use crate::connections::ssh_config;
 use crate::entity::{Server, Transport};
-use crate::server::{SshConfig, pinned_host_keys};
-use crate::service::{Check, PlanContext};
+use crate::server::pinned_host_keys;
+use crate::service::{Check, PlanContext, as_root};
 use crate::{Error, Result};
 
 pub(super) const REACHABLE: &str = "reachable";
@@ -15,17 +16,30 @@ const LAYERS: [&str; 3] = [REACHABLE, HOST_KEY, LOGIN];
 
 /// Connects, where it is not connected.
 pub(super) async fn reach(server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
-    let Transport::Ssh { host, port, user } = &server.transport else {
+    let Some(config) = ssh_config(&server.transport, cx.settings()) else {
         return Ok(vec![Check::pass(REACHABLE, "this machine")]);
     };
     let begun = Instant::now();
     cx.observe_server(server).await?.reach().await?;
-    let config = SshConfig::new(host, &cx.settings().root()).port(*port).user(user.clone());
     let evidence = format!("{} answers in {} ms", config.destination(), begun.elapsed().as_millis());
     let known = std::fs::read_to_string(&config.known_hosts).unwrap_or_default();
-    let keys: Vec<String> = pinned_host_keys(&known, host, *port).iter().map(|k| format!("{} ({})", k.fingerprint, k.kind)).collect();
+    let keys: Vec<String> =
+        pinned_host_keys(&known, &config.host, config.port).iter().map(|k| format!("{} ({})", k.fingerprint, k.kind)).collect();
     // ssh talks to nobody whose key is not pinned, so what answered has it.
-    Ok(vec![Check::pass(REACHABLE, evidence), Check::pass(HOST_KEY, format!("as pinned: {}", keys.join(", ")))])
+    Ok(vec![
+        Check::pass(REACHABLE, evidence),
+        Check::pass(HOST_KEY, if keys.is_empty() { "as agreed to".to_owned() } else { format!("as pinned: {}", keys.join(", ")) }),
+    ])
+}
+
+/// Who is let in and has no shell gets one; an open connection keeps the one it came with.
+pub(super) fn with_shell(error: Error, server: &Server) -> Error {
+    if !error.hints().is_empty() || !error.contexts().contains(&("check", LOGIN.to_owned())) {
+        return error;
+    }
+    let Transport::Ssh { user, .. } = &server.transport else { return error };
+    let user = user.as_ref().unwrap_or(&server.user);
+    error.hint(as_root(server, format_args!("usermod -s /bin/sh {user} && pkill -u {user} -x sshd")))
 }
 
 /// The layers behind one that failed; there are none on the master itself.

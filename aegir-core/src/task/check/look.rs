@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::{account, connection, database, machine, names, packages, sudo};
 use crate::entity::Server;
 use crate::name::ServerName;
-use crate::server::{Command, Inquiry, Output, Survey};
+use crate::server::{Command, Inquiry, Output, Reply};
 use crate::service::{Check, Finding, PlanContext, ServiceType};
 use crate::{Error, ErrorKind, Result};
 
@@ -21,7 +21,7 @@ pub(in crate::task) struct Look {
 }
 
 struct Seen {
-    survey: Survey,
+    reply: Reply,
     here: names::Here,
     master: Option<Server>,
     asked: Asked,
@@ -33,8 +33,9 @@ struct Asked {
     sudo: Option<usize>,
     services: Vec<(&'static str, Box<dyn ServiceType>, Range<usize>)>,
     databases: Vec<(Server, Box<dyn ServiceType>, usize)>,
-    as_root: Vec<&'static [&'static str]>,
-    packages: Vec<&'static str>,
+    /// What service types run as root, whole command lines.
+    as_root: Vec<String>,
+    packages: Vec<String>,
     /// Services whose settings this build cannot use.
     broken: Vec<Check>,
 }
@@ -53,17 +54,18 @@ pub(in crate::task) async fn look(server: &Server, cx: &PlanContext<'_>, turns: 
     let asked = ask(server, &mut questions, cx).await?;
     let master = cx.inventory().server(&ServerName::master()).await?.filter(|m| m.name != server.name);
     let inquiry = Inquiry {
-        packages: asked.packages.iter().map(|p| (*p).to_owned()).collect(),
+        packages: asked.packages.clone(),
         names: std::iter::once(&server.hostname).chain(master.as_ref().map(|m| &m.hostname)).cloned().collect(),
         addresses: master.iter().filter_map(|m| m.addresses.first().copied()).collect(),
         questions,
     };
     let observer = cx.observe_server(server).await?;
-    let (survey, here) = tokio::join!(observer.survey(&inquiry), names::here(server));
-    match survey {
-        Ok(survey) => Ok(Look { first, seen: Ok(Seen { survey, here, master, asked }) }),
+    let (reply, here) = tokio::join!(observer.inquire(&inquiry), names::here(server));
+    match reply {
+        Ok(reply) => Ok(Look { first, seen: Ok(Seen { reply, here, master, asked }) }),
         Err(error) if error.kind() == ErrorKind::Internal => Err(error),
         Err(error) => {
+            let error = connection::with_shell(error, server);
             let failed = connection::failed(&error);
             first.retain(|c| failed.iter().all(|f| f.name != c.name));
             // What the connection itself showed says more than that it answers.
@@ -89,13 +91,13 @@ async fn ask(server: &Server, questions: &mut Vec<Command>, cx: &PlanContext<'_>
         if !server.services.contains_key(service) {
             continue;
         }
-        match cx.service_type(server, service) {
-            Ok(service_type) => {
-                let needs = service_type.needs(server);
-                asked.as_root.extend(needs.as_root);
-                asked.packages.extend(needs.packages);
+        let prepared = cx.service_type(server, service).and_then(|t| Ok((t.preparation(server, cx)?, t)));
+        match prepared {
+            Ok((wanted, service_type)) => {
+                asked.as_root.extend(wanted.sudo.iter().map(|argv| argv.join(" ")));
+                asked.packages.extend(wanted.packages);
                 let begin = questions.len();
-                questions.extend(needs.questions);
+                questions.extend(service_type.questions(server));
                 asked.services.push((service, service_type, begin..questions.len()));
             }
             Err(error) => {
@@ -121,8 +123,8 @@ async fn ask(server: &Server, questions: &mut Vec<Command>, cx: &PlanContext<'_>
 
 impl Look {
     /// What the server is; the error is the one that kept us from looking.
-    pub(in crate::task) fn survey(&self) -> std::result::Result<&Survey, &Error> {
-        self.seen.as_ref().map(|s| &s.survey)
+    pub(in crate::task) fn reply(&self) -> std::result::Result<&Reply, &Error> {
+        self.seen.as_ref().map(|s| &s.reply)
     }
 
     /// The error that kept us from looking.
@@ -133,7 +135,7 @@ impl Look {
     /// All checks of the server; `server` has the facts that were just seen.
     pub(in crate::task) async fn judge(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
         let mut checks = self.first.clone();
-        let Ok(Seen { survey, here, master, asked }) = &self.seen else {
+        let Ok(Seen { reply, here, master, asked }) = &self.seen else {
             let why = checks.iter().find(|c| c.finding == Finding::Fail).map(|c| c.name.clone()).unwrap_or_default();
             let skipped = |name: &str| Check::skipped(name, format!("not looked at: {why} failed"));
             let layers: Vec<Check> = connection::later(server, &why).map(skipped).collect();
@@ -142,21 +144,21 @@ impl Look {
             checks.extend(server.services.keys().map(|s| skipped(s)));
             return Ok(checks);
         };
-        let facts = &survey.facts;
+        let facts = &reply.facts;
         let nothing = Output::default();
-        let answer = |index: usize| survey.answers.get(index).unwrap_or(&nothing);
+        let answer = |index: usize| reply.answers.get(index).unwrap_or(&nothing);
         checks.extend(account::login(server, facts));
-        checks.extend(names::judge(server, survey, here, master.as_ref()));
+        checks.extend(names::judge(server, reply, here, master.as_ref()));
         checks.extend([account::user(server, facts), account::web_group(server, facts)]);
         checks.extend(machine::root_and_probe(server, facts, answer(asked.probe)));
-        checks.extend([machine::disk(server, facts), machine::inodes(server, facts), machine::clock(server, survey)]);
+        checks.extend([machine::disk(server, facts), machine::inodes(server, facts), machine::clock(server, reply)]);
         checks.push(packages::judge(server, facts, &asked.packages));
         if let Some(index) = asked.sudo {
             checks.push(sudo::judge(server, facts, &asked.as_root, answer(index)));
         }
         checks.extend(asked.broken.iter().cloned());
         for (_, service_type, range) in &asked.services {
-            checks.extend(service_type.check(server, survey.answers.get(range.clone()).unwrap_or_default(), cx).await?);
+            checks.extend(service_type.check(server, reply.answers.get(range.clone()).unwrap_or_default(), cx).await?);
         }
         let mut afar = Vec::new();
         for (db, service_type, index) in &asked.databases {

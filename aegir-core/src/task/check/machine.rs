@@ -1,7 +1,7 @@
 //! The machine below Aegir's directory: writing there, space, inodes, and its clock.
 
 use crate::entity::Server;
-use crate::server::{Command, Facts, Output, Survey};
+use crate::server::{Command, Facts, Output, Reply};
 use crate::service::{Check, as_root, set_up};
 
 /// Below this much free space a server is worth a warning, below the second it is none for a new site.
@@ -79,9 +79,9 @@ fn judge(name: &str, evidence: String, free: u64, low: u64, none: u64, mend: Str
 
 /// The server's clock was read between the question and the answer, so only what lies outside of that is skew. It
 /// shows whole seconds.
-pub(super) fn clock(server: &Server, survey: &Survey) -> Check {
-    let (before, after) = (survey.asked.0.timestamp(), survey.asked.1.timestamp());
-    let skew = if survey.facts.clock < before { survey.facts.clock - before } else { (survey.facts.clock - after).max(0) };
+pub(super) fn clock(server: &Server, reply: &Reply) -> Check {
+    let (before, after) = (reply.asked.0.timestamp(), reply.asked.1.timestamp());
+    let skew = if reply.facts.clock < before { reply.facts.clock - before } else { (reply.facts.clock - after).max(0) };
     let evidence = format!("{} s {} the master's", skew.abs(), if skew < 0 { "behind" } else { "ahead of" });
     if skew.abs() > SKEW {
         Check::warn("clock", evidence, as_root(server, "timedatectl set-ntp true"))

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::entity::{Server, Transport};
-use crate::server::{Survey, resolve_forward, resolve_reverse};
+use crate::server::{Reply, resolve_forward, resolve_reverse};
 use crate::service::Check;
 
 /// What the master knows of a server's name.
@@ -54,9 +54,9 @@ impl Place<'_> {
     }
 }
 
-pub(super) fn judge(server: &Server, survey: &Survey, here: &Here, master: Option<&Server>) -> [Check; 2] {
+pub(super) fn judge(server: &Server, reply: &Reply, here: &Here, master: Option<&Server>) -> [Check; 2] {
     let local = server.transport == Transport::Local;
-    let own = survey.facts.addresses.as_slice();
+    let own = reply.facts.addresses.as_slice();
     let mut questions = vec![Question {
         place: Place::Master,
         hostname: &server.hostname,
@@ -66,14 +66,14 @@ pub(super) fn judge(server: &Server, survey: &Survey, here: &Here, master: Optio
         reverse: &here.reverse,
     }];
     if !local {
-        let there = |host: &'_ Server| survey.forward.get(&host.hostname).map(Vec::as_slice);
+        let there = |host: &'_ Server| reply.forward.get(&host.hostname).map(Vec::as_slice);
         questions.push(Question {
             place: Place::There(server),
             hostname: &server.hostname,
             addresses: own,
             loopback: true,
             forward: there(server),
-            reverse: &survey.reverse,
+            reverse: &reply.reverse,
         });
         questions.extend(master.map(|master| Question {
             place: Place::There(server),
@@ -81,7 +81,7 @@ pub(super) fn judge(server: &Server, survey: &Survey, here: &Here, master: Optio
             addresses: &master.addresses,
             loopback: false,
             forward: there(master),
-            reverse: &survey.reverse,
+            reverse: &reply.reverse,
         }));
     }
     let forward: Vec<_> = questions.iter().filter_map(forward).collect();

@@ -6,11 +6,12 @@ use crate::entity::Server;
 use crate::server::Facts;
 use crate::service::{Check, as_root};
 
-pub(super) fn judge(server: &Server, facts: &Facts, wanted: &[&str]) -> Check {
+pub(super) fn judge(server: &Server, facts: &Facts, wanted: &[String]) -> Check {
     if facts.packages.is_empty() && !wanted.is_empty() {
         return Check::skipped("packages", "not looked at: dpkg knows none of them here");
     }
-    let (found, missing): (Vec<&str>, Vec<&str>) = wanted.iter().copied().partition(|name| installed(name, &facts.packages).is_some());
+    let (found, missing): (Vec<&str>, Vec<&str>) =
+        wanted.iter().map(String::as_str).partition(|name| installed(name, &facts.packages).is_some());
     if missing.is_empty() {
         let versions: Vec<String> =
             found.iter().filter_map(|name| installed(name, &facts.packages)).map(|(name, version)| format!("{name} {version}")).collect();

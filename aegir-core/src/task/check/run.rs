@@ -61,7 +61,7 @@ pub(crate) async fn check_servers(core: &Arc<Core>, names: &[ServerName], wanted
 async fn one(core: &Arc<Core>, server: &Server, wanted: &[String], turns: &Semaphore) -> Result<Checked> {
     let cx = PlanContext::new(core);
     let look = look(server, &cx, Some(turns)).await?;
-    let facts = look.survey().ok().map(|s| s.facts.clone());
+    let facts = look.reply().ok().map(|s| s.facts.clone());
     let (at, looked) = (Utc::now(), facts.is_some());
     let server = Server { facts: facts.or_else(|| server.facts.clone()), ..server.clone() };
     let mut checks = look.judge(&server, &cx).await?;

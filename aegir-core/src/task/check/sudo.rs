@@ -9,14 +9,13 @@ pub(super) fn question() -> Command {
     Command::new("sudo").args(["-n", "-l"])
 }
 
-pub(super) fn judge(server: &Server, facts: &Facts, needed: &[&[&str]], answer: &Output) -> Check {
+pub(super) fn judge(server: &Server, facts: &Facts, needed: &[String], answer: &Output) -> Check {
     if facts.uid == 0 {
         return Check::pass("sudo", "commands run as root");
     }
     if answer.status == 127 {
         return Check::fail("sudo", "sudo is not installed", as_root(server, "apt-get install sudo"));
     }
-    let needed: Vec<String> = needed.iter().map(|argv| argv.join(" ")).collect();
     let allowed = allowed(&answer.text());
     let missing: Vec<&str> = needed.iter().map(String::as_str).filter(|n| !allowed.iter().any(|a| permits(a, n))).collect();
     if !missing.is_empty() {

@@ -26,7 +26,7 @@ pub struct Inquiry {
 
 /// What was seen.
 #[derive(Clone, Debug)]
-pub struct Survey {
+pub struct Reply {
     /// What the machine is.
     pub facts: Facts,
     /// Names to the addresses they have there, in the order of preference; without an entry when nobody was asked.
@@ -63,7 +63,7 @@ impl Inquiry {
 }
 
 /// Looks at a machine through the script.
-pub(super) async fn by_script(server: &dyn Server, root: &str, inquiry: &Inquiry) -> Result<Survey> {
+pub(super) async fn by_script(server: &dyn Server, root: &str, inquiry: &Inquiry) -> Result<Reply> {
     let mark = format!("--{}", uuid::Uuid::now_v7().simple());
     let command = inquiry.command(root, &mark)?;
     let before = Utc::now();
@@ -72,7 +72,7 @@ pub(super) async fn by_script(server: &dyn Server, root: &str, inquiry: &Inquiry
 }
 
 /// Looks at a machine that has only its own ways: one question after the other.
-pub(super) async fn one_by_one(server: &(impl Server + ?Sized), inquiry: &Inquiry) -> Result<Survey> {
+pub(super) async fn one_by_one(server: &(impl Server + ?Sized), inquiry: &Inquiry) -> Result<Reply> {
     let before = Utc::now();
     let facts = server.facts().await?;
     let asked = (before, Utc::now());
@@ -84,17 +84,16 @@ pub(super) async fn one_by_one(server: &(impl Server + ?Sized), inquiry: &Inquir
             Ok(output) => output,
         });
     }
-    Ok(Survey { facts, forward: BTreeMap::new(), reverse: BTreeMap::new(), answers, asked })
+    Ok(Reply { facts, forward: BTreeMap::new(), reverse: BTreeMap::new(), answers, asked })
 }
 
-fn read(output: &Output, mark: &str, questions: usize, asked: (DateTime<Utc>, DateTime<Utc>)) -> Result<Survey> {
+fn read(output: &Output, mark: &str, questions: usize, asked: (DateTime<Utc>, DateTime<Utc>)) -> Result<Reply> {
     let text = output.text();
     let Some(begin) = text.find("begin\t\n") else {
         let said: String = format!("{}{}", text, output.error_text()).lines().take(3).collect::<Vec<_>>().join("; ");
         return Err(Error::refused("the account's login shell does not run commands")
             .context("check", LOGIN)
-            .because(if said.is_empty() { format!("status {} without a word", output.status) } else { said })
-            .hint("it must be a POSIX shell such as /bin/sh, as root: `usermod -s /bin/sh ACCOUNT`"));
+            .because(if said.is_empty() { format!("status {} without a word", output.status) } else { said }));
     };
     let cut = || Error::failed("gathering facts: the script was cut short");
     let (facts, rest) = text[begin..].split_once("end\t\n").ok_or_else(cut)?;
@@ -110,7 +109,7 @@ fn read(output: &Output, mark: &str, questions: usize, asked: (DateTime<Utc>, Da
         (rest, errors) = (next, more);
     }
     let (forward, reverse) = resolved(facts);
-    Ok(Survey { facts: Facts::parse(&format!("{facts}end\t\n"))?, forward, reverse, answers, asked })
+    Ok(Reply { facts: Facts::parse(&format!("{facts}end\t\n"))?, forward, reverse, answers, asked })
 }
 
 /// What `getent ahosts` and `getent hosts` printed there.
@@ -147,15 +146,15 @@ mod tests {
         let questions =
             vec![Command::new("printf").arg("a\n\n b"), sh("echo out; echo err >&2; exit 3"), Command::new("no-such-program"), sh(":")];
         let inquiry = Inquiry { names: vec!["localhost".into(), "$(x)".into()], questions, ..Inquiry::default() };
-        let survey = here.survey(&inquiry).await.unwrap();
-        let answers: Vec<_> = survey.answers.iter().map(|a| (a.status, a.text(), a.error_text())).collect();
+        let reply = here.inquire(&inquiry).await.unwrap();
+        let answers: Vec<_> = reply.answers.iter().map(|a| (a.status, a.text(), a.error_text())).collect();
         assert_eq!(answers[0], (0, "a\n\n b".into(), String::new()));
         assert_eq!(answers[1], (3, "out\n".into(), "err\n".into()));
         assert_eq!(answers[2].0, 127);
         assert_eq!(answers[3], (0, String::new(), String::new()));
-        assert!(survey.forward["localhost"].iter().all(IpAddr::is_loopback) && !survey.forward.contains_key("$(x)"));
-        assert!(survey.facts.clock - survey.asked.0.timestamp() <= 2);
-        assert!(here.survey(&Inquiry { questions: vec![sh(":").sudo()], ..Inquiry::default() }).await.is_err());
+        assert!(reply.forward["localhost"].iter().all(IpAddr::is_loopback) && !reply.forward.contains_key("$(x)"));
+        assert!(reply.facts.clock - reply.asked.0.timestamp() <= 2);
+        assert!(here.inquire(&Inquiry { questions: vec![sh(":").sudo()], ..Inquiry::default() }).await.is_err());
     }
 
     #[test]
