@@ -15,8 +15,9 @@ use crate::web::knock;
 pub(super) fn questions(config: &Config, server: &Server) -> Vec<Command> {
     let mut questions = vec![Command::new("ls").args(["--", MODULES_ENABLED]), Command::new("cat").args(["--", ENABLED_INCLUDE])];
     if config.port != 80 {
-        // Before the first configuration Apache listens only where Debian lets it.
-        questions.push(Command::new("test").args(["-e", server.config_dir().join("apache.conf").as_str()]));
+        // Before the first configuration with this port Apache listens only where Debian, or the port before, lets it.
+        let host = format!("<VirtualHost *:{}>", config.port);
+        questions.push(Command::new("grep").args(["-qF", "--", &host, server.config_dir().join("apache.conf").as_str()]));
     }
     questions
 }

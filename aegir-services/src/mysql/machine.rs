@@ -24,6 +24,11 @@ pub(super) fn packages(config: &Config) -> &'static [&'static str] {
     if config.host == LOCALHOST { PACKAGES } else { ELSEWHERE }
 }
 
+/// Its packages: where the server is another machine, only the client.
+pub(super) fn packages(config: &Config) -> &'static [&'static str] {
+    if config.host == LOCALHOST { PACKAGES } else { ELSEWHERE }
+}
+
 /// What a machine needs so that databases of sites can be on it.
 ///
 /// On the master the administrator has a password, made by [`super::AdminAccount`]. Elsewhere it has none at all: the server
