@@ -1,6 +1,7 @@
 //! Trees from the master to servers, with `rsync` as the judge.
 #![expect(clippy::unwrap_used, reason = "a test may panic where it likes")]
 
+mod cut;
 mod generated;
 mod hostile;
 mod oracle;

@@ -31,6 +31,8 @@ pub use push::{Before, Ground, Push};
 pub use remote::{Standing, Survey};
 
 pub(crate) use amend::amend;
+#[cfg(feature = "testing")]
+pub(crate) use listing::Found;
 pub(crate) use pack::unpack;
 pub(crate) use remote::survey;
 
