@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use aegir_core::ErrorKind;
+use aegir_core::distribution::Before;
+use aegir_core::{ErrorKind, Result};
 
 use crate::oracle::copy;
 use crate::place::Place;
@@ -18,39 +19,42 @@ fn plant(root: &Path, files: usize, salt: &str) {
     }
 }
 
-/// Kills every session of the account, as a network that resets does.
-fn kill(place: &Place) {
-    place.remote.as_ref().unwrap().host.exec(["pkill", "-KILL", "-u", "aegir", "-x", "sshd"]);
+/// Pushes, and after a while kills every session of the account, as a network that resets does.
+async fn cut(place: &Place, before: &Before, after: Duration) -> Result<()> {
+    let host = place.remote.as_ref().unwrap().host.clone();
+    let killing = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(after);
+        host.exec(["pkill", "-KILL", "-u", "aegir", "-x", "sshd"]);
+    });
+    let applied = place.apply(before).await;
+    killing.await.unwrap();
+    applied
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_that_is_cut_is_taken_back_and_done_again() {
+    const ROUNDS: u32 = 8;
     let mut place = Place::remote();
-    let (mut cut, mut whole, mut longest) = (0, 0, Duration::from_millis(500));
-    for round in 0..14_u32 {
+    plant(place.source(), 400, "v");
+    let before = place.look().await.unwrap();
+    let begun = Instant::now();
+    place.apply(&before).await.unwrap();
+    let whole = begun.elapsed();
+    let mut cuts = 0;
+    for round in 0..ROUNDS {
         // By turns a tree that is new there, and one that changes in every file.
         let fresh = round % 2 == 0;
         place.source = place.source.with_file_name(format!("source{round}"));
-        plant(place.source(), 800, &format!("v{round}"));
+        plant(place.source(), 400, &format!("v{round}"));
         let _ = fs::remove_dir_all(place.beside("before"));
         if fresh {
-            let _ = fs::remove_dir_all(&place.seen);
+            fs::remove_dir_all(&place.seen).unwrap();
         } else {
             copy(&place.seen, &place.beside("before"));
         }
         let before = place.look().await.unwrap();
-        let begun = Instant::now();
-        let after = longest.mul_f64(f64::from(round) / 14.0);
-        let (applied, ()) = tokio::join!(place.apply(&before), async {
-            tokio::time::sleep(after).await;
-            kill(&place);
-        });
-        if applied.is_ok() {
-            whole += 1;
-            longest = longest.min(begun.elapsed());
-        } else {
-            cut += 1;
-        }
+        let after = whole.mul_f64(f64::from(round) / f64::from(ROUNDS));
+        cuts += u32::from(cut(&place, &before, after).await.is_err());
         place.undo(&before).await.unwrap();
         if fresh {
             assert!(!place.seen.exists())
@@ -59,17 +63,14 @@ async fn a_push_that_is_cut_is_taken_back_and_done_again() {
         }
         place.assert_clean();
         // The connection dies once more, and this time nobody takes back what it left.
-        let (_, ()) = tokio::join!(place.apply(&before), async {
-            tokio::time::sleep(after / 2).await;
-            kill(&place);
-        });
+        cuts += u32::from(cut(&place, &before, after / 2).await.is_err());
         place.apply(&before).await.unwrap();
         place.purge().await;
         assert_eq!(place.judge.differences(place.source(), &place.seen, &[]), [""; 0]);
         assert!(place.look().await.unwrap().is_same());
         place.assert_clean();
     }
-    assert!(cut >= 4, "{cut} cut, {whole} whole");
+    assert!(cuts >= 4, "{cuts} cuts");
 }
 
 #[tokio::test(flavor = "multi_thread")]

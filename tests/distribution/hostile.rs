@@ -191,7 +191,7 @@ async fn a_file_that_changes_while_it_is_sent_is_not_taken_for_current() {
     let big = place.source().join("big");
     fs::write(&big, vec![b'a'; 40_000_000]).unwrap();
     let mut noticed = 0;
-    for _ in 0..6 {
+    for _ in 0..3 {
         moment().await;
         let before = place.look().await.unwrap();
         let stop = std::sync::atomic::AtomicBool::new(false);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic where it likes")]
 
 mod cut;
+mod engine;
 mod generated;
 mod hostile;
 mod oracle;
