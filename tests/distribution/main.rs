@@ -5,6 +5,7 @@ mod cut;
 mod engine;
 mod generated;
 mod hostile;
+mod large;
 mod oracle;
 mod place;
 #[path = "../transport/remote.rs"]

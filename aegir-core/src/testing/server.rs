@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::distribution::{Keep, Op, Package, Progress, Survey};
+use crate::distribution::{Keep, Op, Package, Packing, Progress, Survey};
 use crate::name::ServerName;
 use crate::server::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Stream};
 use crate::{Error, Result};
@@ -141,7 +141,7 @@ impl Server for FakeServer {
         super::tree::survey(&self.lock(), root, keep)
     }
 
-    async fn unpack(&self, into: &Utf8Path, package: &Arc<Package>, _packed: bool, _progress: &Arc<Progress>) -> Result<()> {
+    async fn unpack(&self, into: &Utf8Path, package: &Arc<Package>, _packing: Packing, _progress: &Arc<Progress>) -> Result<()> {
         super::tree::unpack(&mut self.lock(), into, package).map_err(|e| self.problem("sending a tree to", into, "it broke off").because(e))
     }
 
