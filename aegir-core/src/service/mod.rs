@@ -10,6 +10,6 @@ mod registry;
 pub use bindings::Bindings;
 pub use check::{Check, Finding};
 pub use context::PlanContext;
-pub use operation::{Account, Operation};
+pub use operation::{Account, Code, Operation};
 pub use plugin::{Capabilities, Plugin, Service, ServiceType};
 pub use registry::{Registry, TypeInfo};

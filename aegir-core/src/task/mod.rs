@@ -5,6 +5,8 @@ mod find;
 mod login;
 mod machine_prepare;
 mod platform_add;
+mod platform_change;
+mod platform_code;
 mod platform_delete;
 mod platform_verify;
 mod request;
@@ -15,7 +17,7 @@ mod site_delete;
 mod site_install;
 mod site_verify;
 
-pub use request::{AddPlatform, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
+pub use request::{AddPlatform, ChangePlatform, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
 
 pub(crate) use check::check_server;
 pub(crate) use find::server_named;
@@ -49,6 +51,7 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         Request::VerifyServer { server } => server_verify::plan(server, &cx).await,
         Request::AddPlatform(new) => platform_add::plan(new, &cx).await,
         Request::VerifyPlatform { platform } => platform_verify::plan(platform, &cx).await,
+        Request::ChangePlatform(change) => platform_change::plan(change, &cx).await,
         Request::DeletePlatform { platform } => platform_delete::plan(platform, &cx).await,
         Request::InstallSite(new) => site_install::plan(new, &cx).await,
         Request::VerifySite { site } => site_verify::plan(site, &cx).await,
