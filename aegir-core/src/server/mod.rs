@@ -4,17 +4,21 @@
 
 mod command;
 mod facts;
+mod fetch;
 mod file;
 mod local;
 mod observer;
 mod ssh;
+mod tunnel;
 
 pub use command::{Command, Input, LineSink, Output};
 pub use facts::{Disk, Facts, Php};
+pub use fetch::Fetched;
 pub use file::{DirSpec, FileKind, FileSpec, FileStat, Id, OwnedPath, Permissions};
 pub use local::LocalServer;
 pub use observer::Observer;
 pub use ssh::{HostKey, SshConfig, SshServer, pin_host_keys, pinned_host_keys, scan_host_keys};
+pub use tunnel::Tunnel;
 
 use async_trait::async_trait;
 use camino::Utf8Path;
@@ -49,6 +53,10 @@ pub trait Server: std::fmt::Debug + Send + Sync {
     async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()>;
     /// Moves a file or directory within one file system; refuses to replace.
     async fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()>;
+    /// Copies a file to a new file of mode 0600 on the machine this runs on, in pieces; follows links, replaces nothing.
+    async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched>;
+    /// A local way to a Unix socket there, open for as long as the connection. Whether anybody listens there shows on use.
+    async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel>;
     /// Removes a file, link or whole directory. Only the ledger gives out an [`OwnedPath`].
     async fn remove(&self, path: &OwnedPath) -> Result<()>;
 }

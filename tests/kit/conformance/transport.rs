@@ -3,6 +3,7 @@
 mod commands;
 mod files;
 mod moves;
+mod ways;
 
 use std::sync::Arc;
 
@@ -42,6 +43,9 @@ pub async fn transport_with(server: Arc<dyn Server>, dir: &Utf8Path, can: &Abili
     kit.clear(&place).await;
     let place = kit.place(dir, "moves").await;
     moves::all(&kit, &place).await;
+    kit.clear(&place).await;
+    let place = kit.place(dir, "ways").await;
+    ways::all(&kit, &place).await;
     kit.clear(&place).await;
     if can.commands {
         let place = kit.place(dir, "commands").await;

@@ -11,7 +11,7 @@ pub(super) use child::drain_lines;
 use child::{build, kill_group, talk};
 use file::{file_kind, make_removable, sync_parent, temporary_name, write_temporary};
 
-use super::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server};
+use super::{Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Tunnel};
 use crate::name::ServerName;
 use crate::{Error, ErrorKind, Result};
 
@@ -231,6 +231,14 @@ impl Server for LocalServer {
             sync_parent(&to)
         })
         .await
+    }
+
+    async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched> {
+        file::fetch(path, into).await.map_err(|error| self.file_error("fetching", path, error))
+    }
+
+    async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel> {
+        Ok(Tunnel::direct(socket))
     }
 
     async fn remove(&self, path: &OwnedPath) -> Result<()> {
