@@ -68,18 +68,19 @@ impl Config {
         self.host == LOCALHOST && self.port == PORT && self.socket.as_deref().is_none_or(|s| s == SOCKET)
     }
 
-    /// How the administrator connects, from the master.
+    /// How the administrator connects, from the master: to the server itself over its socket, which on another machine
+    /// knows the account that Aegir works as and so needs no password.
     pub(super) fn access(&self, server: &Server) -> Result<Access> {
-        let password = self.password.clone().ok_or_else(|| {
-            Error::refused(format!("the database service of {} has no administrator's password", server.name))
+        let (itself, local) = (self.host == LOCALHOST, server.transport == Transport::Local);
+        if self.password.is_none() && (local || !itself) {
+            return Err(Error::refused(format!("the database service of {} has no administrator's password", server.name))
                 .context("server", &server.name)
-                .hint("as root: `aegir init`, which makes one")
-        })?;
-        let here = self.host == LOCALHOST;
-        let host = if here && server.transport != Transport::Local { server.hostname.clone() } else { self.host.clone() };
-        let socket = (here && server.transport == Transport::Local).then(|| self.socket.clone().unwrap_or_else(|| SOCKET.to_owned()));
+                .hint("as root: `aegir init`, which makes one"));
+        }
         // Debian's socket is the one of the server on the usual port.
-        let socket = socket.filter(|_| self.socket.is_some() || self.port == PORT);
+        let socket = itself && (!local || self.socket.is_some() || self.port == PORT);
+        let socket = socket.then(|| self.socket.clone().unwrap_or_else(|| SOCKET.to_owned()));
+        let (host, password) = (self.host.clone(), self.password.clone());
         Ok(Access { server: server.name.clone(), host, port: self.port, socket, user: self.user.clone(), password })
     }
 }

@@ -17,7 +17,7 @@ mod watch;
 
 pub use change::FileChange;
 pub use configuration::SwapConfiguration;
-pub use probe::{Expect, MARKER, PROBE_PATH, Page, Probe};
+pub use probe::{Expect, MARKER, Outside, PROBE_PATH, Page, Probe};
 
 use aegir_core::service::{Capabilities, Registry, Service};
 use aegir_core::{Error, Result};
