@@ -10,15 +10,15 @@ use crate::lab::{Base, Host, Invocation, Lab, Page, Run, Service, World};
 const AEGIR: &str = "/usr/local/bin/aegir";
 /// Everything of a host that a task could change; the inventory is compared through the command.
 const WATCHED: [&str; 4] = ["/var/aegir", "/etc/apache2", "/etc/sudoers.d", "/tmp"];
-/// The inventory's files, and the cache that Drush keeps in the home of whoever runs it.
-const PASSING: [&str; 2] = ["/var/aegir/aegir.db*", "/var/aegir/.drush"];
+/// The inventory's files, open connections, and the cache that Drush keeps in the home of whoever runs it.
+const PASSING: [&str; 3] = ["/var/aegir/aegir.db*", "/var/aegir/run*", "/var/aegir/.drush"];
 
 /// A host of its own lab, with services running and the command installed.
 #[derive(Debug)]
 pub struct Installation {
     /// The host.
     pub host: Host,
-    _lab: Lab,
+    lab: Lab,
 }
 
 impl Installation {
@@ -31,7 +31,13 @@ impl Installation {
             host.start(service);
         }
         host.copy_in(binary, AEGIR, 0o755);
-        Self { host, _lab: lab }
+        Self { host, lab }
+    }
+
+    /// The lab, for more hosts.
+    #[must_use]
+    pub fn lab(&self) -> &Lab {
+        &self.lab
     }
 
     /// The same after `aegir init`.
@@ -105,7 +111,13 @@ impl Installation {
     /// Everything that a task could have changed.
     #[must_use]
     pub fn world(&self) -> World {
-        World::without(&self.host, &WATCHED, &PASSING)
+        Self::world_of(&self.host)
+    }
+
+    /// Everything that a task could have changed on a host.
+    #[must_use]
+    pub fn world_of(host: &Host) -> World {
+        World::without(host, &WATCHED, &PASSING)
     }
 
     /// Everything that the inventory says, as comparable text: entities, without revisions, and leases.

@@ -1,0 +1,74 @@
+//! Databases on a third machine: administered through its socket, used from one web server and from nowhere else.
+
+use aegir_testkit::lab::Service;
+
+use crate::fleet::Fleet;
+
+#[test]
+fn a_site_uses_a_database_on_a_third_server() {
+    let mut fleet = Fleet::of(&["web1", "web2"]);
+    let db = fleet.join("db1", "db", "mysql");
+    fleet.add_platform("wp", "web1").ok();
+    let before = fleet.worlds();
+    fleet.master.aegir(["site", "install", "far.example.com", "--platform", "wp", "--db-server", "db1", "--title", "Far Away"]).ok();
+    let page = fleet.page("far.example.com");
+    assert!(page.status == 200 && page.body.contains("Far Away"), "{} {}", page.status, page.body);
+
+    // Only for the web server's address, as the database server sees it, and recorded so.
+    let hosts = db.exec(["mariadb", "-BNe", "SELECT Host FROM mysql.user WHERE User = 'farexamplecom'"]).ok();
+    assert_eq!(hosts.lines().collect::<Vec<_>>(), ["web1.example.com"]);
+    let site = fleet.master.json(["site", "show", "far.example.com"]);
+    assert_eq!(site["item"]["database"]["grants"], serde_json::json!(["web1.example.com"]), "{site}");
+    assert!(fleet.master.host.exec(["mariadb", "-BNe", "SHOW DATABASES LIKE 'far%'"]).ok().is_empty());
+
+    // The same credentials open nothing from elsewhere, not from the master either.
+    let web1 = fleet.host("web1");
+    let credentials = web1.read("/var/aegir/config/web1/credentials.d/far.example.com.php");
+    let password = credentials.lines().find(|l| l.contains("pass")).and_then(|l| l.split('\'').nth(3)).expect("a password").to_owned();
+    let options = format!("[client]\nuser=farexamplecom\npassword=\"{password}\"\nhost=db1.example.com\nprotocol=tcp\n");
+    for (host, opens) in [(web1, true), (fleet.host("web2"), false), (&fleet.master.host, false)] {
+        host.write("/tmp/login.cnf", &options);
+        let run = host.exec(["mysql", "--defaults-file=/tmp/login.cnf", "-BNe", "SHOW TABLES", "farexamplecom"]);
+        assert_eq!(run.success(), opens, "{} {}", host.name(), run.stderr);
+        host.exec(["rm", "/tmp/login.cnf"]).ok();
+    }
+
+    let again = fleet.master.aegir(["site", "verify", "far.example.com"]);
+    assert!(again.success() && again.stderr.contains("nothing to change"), "{}", again.stderr);
+
+    // A deletion that fails after the database is gone brings it back, through the master.
+    let steps = fleet.master.json(["site", "delete", "far.example.com", "--dry-run"])["item"]["steps"].clone();
+    let drop = steps.as_array().and_then(|s| s.iter().position(|s| s["action"] == "mysql.database.drop")).expect("a step that drops it");
+    let run = fleet.master.faulty(&format!("fail-after:{drop},twice"), ["site", "delete", "far.example.com", "--yes"]);
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    let page = fleet.page("far.example.com");
+    assert!(page.status == 200 && page.body.contains("Far Away"), "{} {}", page.status, page.body);
+
+    fleet.master.aegir(["site", "delete", "far.example.com", "--yes"]).ok();
+    let archives = fleet.master.host.exec(["sh", "-c", "stat -c '%a %n' /var/aegir/backups/*"]).ok();
+    assert!(archives.starts_with("600 ") && archives.lines().count() == 1, "{archives}");
+    fleet.master.host.exec(["sh", "-c", "rm /var/aegir/backups/far*"]).ok();
+    fleet.assert_unchanged(&before, "a site with a far database");
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_refused_and_nothing_is_granted() {
+    let mut fleet = Fleet::with_wordpress();
+    let db = fleet.join("db1", "db", "mysql");
+    db.stop(Service::MariaDb);
+    db.exec(["rm", "/etc/mysql/mariadb.conf.d/60-listen.cnf"]).ok();
+    db.start(Service::MariaDb);
+    let before = (fleet.worlds(), fleet.master.rows());
+    let install = || fleet.master.aegir(["site", "install", "x.example.com", "--platform", "wp", "--db-server", "db1"]);
+    let refused = install();
+    assert_eq!(refused.status, 8, "{}", refused.stderr);
+    for word in ["cannot be used from web1", "listens on 127.0.0.1 only", "db.listen="] {
+        assert!(refused.stderr.contains(word), "{word} is not in: {}", refused.stderr);
+    }
+    db.stop(Service::MariaDb);
+    let dead = install();
+    assert_eq!(dead.status, 9, "{}", dead.stderr);
+    db.start(Service::MariaDb);
+    assert_eq!(before.1, fleet.master.rows(), "a refusal changed the inventory");
+    fleet.assert_unchanged(&before.0, "a refused installation");
+}
