@@ -15,9 +15,6 @@ impl Fleet {
     /// A master, and web servers of these names without databases.
     pub(crate) fn of(web: &[&str]) -> Self {
         let master = Installation::bare(BINARY);
-        master.host.stop(Service::MariaDb);
-        master.host.write("/etc/mysql/mariadb.conf.d/60-listen.cnf", "[mysqld]\nbind-address=0.0.0.0\n");
-        master.host.start(Service::MariaDb);
         master.init().ok();
         master.host.exec_as("aegir", ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/var/aegir/keys/id_ed25519"]).ok();
         let mut fleet = Self { master, remotes: Vec::new() };
@@ -53,7 +50,6 @@ impl Fleet {
             host.exec(["sed", "-i", &format!("s,server_master,{name},g"), "/etc/apache2/conf-available/aegir.conf"]).ok();
         } else {
             host.exec(["aegir", "init", "--hostname", &format!("{name}.example.com"), "--web", "none", "--db", "none"]).ok();
-            host.write("/etc/mysql/mariadb.conf.d/60-listen.cnf", "[mysqld]\nbind-address=0.0.0.0\n");
             host.start(Service::MariaDb);
             host.exec(["mariadb", "-e", "CREATE USER aegir@localhost IDENTIFIED VIA unix_socket; GRANT ALL ON *.* TO aegir@localhost WITH GRANT OPTION"]).ok();
         }
