@@ -61,8 +61,8 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
             ui::nothing(ui, &planned.title, next);
             return Ok(exit::DONE);
         }
-        if wanted.ask && !args.yes {
-            confirm(&planned, session)?;
+        if wanted.ask {
+            confirm(&planned, args, session)?;
         }
         if args.no_wait {
             return detach::start(&planned, session);
@@ -151,21 +151,39 @@ fn save(file: &Utf8Path, text: &str) -> Result<()> {
     handle.write_all(text.as_bytes()).and_then(|()| handle.sync_all()).map_err(problem)
 }
 
-/// Shows what will happen and wants it typed; where nobody can be asked, names the flag.
-fn confirm(planned: &Planned, session: &Session) -> Result<()> {
+/// Shows what will happen and wants it typed: yes, or the name of what is live. Where nobody can be asked, names the flag.
+fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<()> {
     let ui = &session.ui;
-    if !std::io::stdin().is_terminal() {
-        return Err(Error::invalid(format!("{}: nobody can be asked here", planned.title))
-            .hint("add `--yes`; `--dry-run` shows what would be done"));
+    let wanted = planned.confirm.as_deref();
+    let confirmed = match (wanted, args.confirm.as_deref()) {
+        (None, _) => args.yes,
+        (Some(name), Some(given)) if given == name => true,
+        (Some(name), Some(given)) => {
+            return Err(Error::invalid(format!("{}: `--confirm` names {}, not {name}", planned.title, given.escape_debug())));
+        }
+        (Some(_), None) => false,
+    };
+    if confirmed {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() || ui.json {
+        let hint = match wanted {
+            Some(name) => format!("it is in production: add `--confirm {name}`; `--dry-run` shows what would be done"),
+            None => "add `--yes`; `--dry-run` shows what would be done".to_owned(),
+        };
+        return Err(Error::invalid(format!("{}: nobody can be asked here", planned.title)).hint(hint));
     }
     for step in &planned.steps {
         ui.say(&format!("  {}  {}", step.step.server, step.step.summary));
     }
     ui.say(&ui::summary(planned));
-    ui.ask(&format!("{}: type yes to go on:", planned.title));
+    match wanted {
+        Some(name) => ui.ask(&format!("{}: it is in production; type {name} to go on:", planned.title)),
+        None => ui.ask(&format!("{}: type yes to go on:", planned.title)),
+    }
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(|e| Error::failed("reading the answer").because(e))?;
-    if answer.trim() == "yes" {
+    if answer.trim() == wanted.unwrap_or("yes") {
         Ok(())
     } else {
         Err(Error::new(ErrorKind::Interrupted, format!("{}: not confirmed, nothing was changed", planned.title)))

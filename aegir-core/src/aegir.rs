@@ -1,21 +1,23 @@
 //! The front door: build it, plan requests, submit plans, follow tasks.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
 use crate::Result;
+use crate::connections::Connections;
 use crate::engine::{self, Faults, Outcome, Recovered, RunningTask};
+use crate::entity::Transport;
 use crate::inventory::{Inventory, TaskId};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Planned;
 use crate::secret::Keyring;
-use crate::server::Server;
+use crate::server::{HostKey, Server};
 use crate::service::{Check, Registry};
 use crate::settings::Settings;
 use crate::shared::Core;
-use crate::task::{self, Request};
+use crate::task::{self, Bootstrap, HostKeys, Request};
 use crate::template::{Templates, overrides_below};
 
 /// Puts an [`Aegir`] together.
@@ -64,7 +66,7 @@ impl Builder {
                 settings: self.settings,
                 worker: engine::this_process(),
                 faults: self.faults,
-                connections: Mutex::new(self.connections),
+                connections: Connections::new(self.connections),
                 permits,
             }),
         }
@@ -122,6 +124,21 @@ impl Aegir {
     /// The named checks of a server; changes nothing.
     pub async fn check(&self, name: &ServerName) -> Result<Vec<Check>> {
         task::check_server(&self.core, name).await
+    }
+
+    /// The host keys that a server shows, and those that are pinned for it; changes nothing.
+    pub async fn host_keys(&self, transport: &Transport) -> Result<HostKeys> {
+        task::host_keys(&self.core, transport).await
+    }
+
+    /// The host keys that are pinned for a server; asks nobody.
+    pub async fn pinned_host_keys(&self, transport: &Transport) -> Result<Vec<HostKey>> {
+        task::pinned_keys(&self.core, transport).await
+    }
+
+    /// A shell script that root runs on a machine to prepare it for Aegir. It holds no secret.
+    pub async fn bootstrap_script(&self, wanted: &Bootstrap) -> Result<String> {
+        task::bootstrap_script(&self.core, wanted).await
     }
 
     /// A link that logs its first visitor in, once. It is a secret: show it to the person who asked, nowhere else.

@@ -17,6 +17,7 @@
 pub mod action;
 mod aegir;
 pub mod application;
+mod connections;
 pub mod engine;
 pub mod entity;
 mod error;
@@ -24,6 +25,7 @@ pub mod event;
 pub mod inventory;
 pub mod name;
 pub mod plan;
+mod reach;
 pub mod secret;
 pub mod server;
 pub mod service;

@@ -1,16 +1,16 @@
 //! What everything inside shares: inventory, registry, templates, key, connections.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::connections::Connections;
 use crate::engine::Faults;
-use crate::entity::{EntityRef, Server as ServerEntity, Transport};
+use crate::entity::{EntityRef, Server as ServerEntity};
 use crate::inventory::{Inventory, Lease, LeaseMode, TaskId, Worker};
 use crate::name::ServerName;
 use crate::secret::Keyring;
-use crate::server::{LocalServer, Server, SshConfig, SshServer};
+use crate::server::Server;
 use crate::service::Registry;
 use crate::settings::Settings;
 use crate::template::Templates;
@@ -26,7 +26,7 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) worker: Worker,
     pub(crate) faults: Faults,
-    pub(crate) connections: Mutex<BTreeMap<ServerName, Arc<dyn Server>>>,
+    pub(crate) connections: Connections,
     pub(crate) permits: Semaphore,
 }
 
@@ -42,32 +42,18 @@ impl Core {
 
     /// A live handle on a server of the inventory; one connection per server, kept.
     pub(crate) async fn connect(&self, name: &ServerName) -> Result<Arc<dyn Server>> {
-        if let Some(open) = self.open(name) {
+        if let Some(open) = self.connections.stored(name) {
             return Ok(open);
         }
         let server = self.inventory.server(name).await?.ok_or_else(|| no_server(name))?;
-        self.connect_to(&server).await
+        let open = self.connect_to(&server);
+        self.connections.store(name, &open);
+        Ok(open)
     }
 
-    /// A live handle on a server that may not be in the inventory yet.
-    pub(crate) async fn connect_to(&self, server: &ServerEntity) -> Result<Arc<dyn Server>> {
-        if let Some(open) = self.open(&server.name) {
-            return Ok(open);
-        }
-        let opened: Arc<dyn Server> = match &server.transport {
-            Transport::Local => Arc::new(LocalServer::new(server.name.clone(), &server.root)),
-            Transport::Ssh { host, port, user } => {
-                // The key, the pinned host keys and the control sockets are the master's.
-                let config = SshConfig::new(host, &self.settings.root()).port(*port).user(user.clone());
-                Arc::new(SshServer::new(server.name.clone(), &server.root, config))
-            }
-        };
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(server.name.clone(), opened.clone());
-        Ok(opened)
-    }
-
-    fn open(&self, name: &ServerName) -> Option<Arc<dyn Server>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    /// A live handle on a server as given: it may not be in the inventory yet, or there with another transport.
+    pub(crate) fn connect_to(&self, server: &ServerEntity) -> Arc<dyn Server> {
+        self.connections.to(server, None, &self.settings.root())
     }
 
     /// A lease of this process, from now on.

@@ -10,8 +10,8 @@ use crate::lab::{Base, Host, Invocation, Lab, Page, Run, Service, World};
 const AEGIR: &str = "/usr/local/bin/aegir";
 /// Everything of a host that a task could change; the inventory is compared through the command.
 const WATCHED: [&str; 4] = ["/var/aegir", "/etc/apache2", "/etc/sudoers.d", "/tmp"];
-/// The inventory's files, open connections, and the cache that Drush keeps in the home of whoever runs it.
-const PASSING: [&str; 3] = ["/var/aegir/aegir.db*", "/var/aegir/run*", "/var/aegir/.drush"];
+/// The inventory's files, the cache that Drush keeps in the home of whoever runs it, and sockets of connections.
+const PASSING: [&str; 3] = ["/var/aegir/aegir.db*", "/var/aegir/.drush", "/var/aegir/run"];
 
 /// A host of its own lab, with services running and the command installed.
 #[derive(Debug)]
@@ -32,12 +32,6 @@ impl Installation {
         }
         host.copy_in(binary, AEGIR, 0o755);
         Self { host, lab }
-    }
-
-    /// The lab, for more hosts.
-    #[must_use]
-    pub fn lab(&self) -> &Lab {
-        &self.lab
     }
 
     /// The same after `aegir init`.
@@ -65,10 +59,16 @@ impl Installation {
         this
     }
 
-    /// Runs `aegir init` as root.
+    /// Its lab, for further hosts.
+    #[must_use]
+    pub fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    /// Runs `aegir init` as root, for the stage `test`: production wants names typed.
     #[must_use]
     pub fn init(&self) -> Run {
-        self.host.command([AEGIR, "init", "--hostname", "master.example.com"]).timeout(Duration::from_secs(300)).run()
+        self.host.command([AEGIR, "init", "--hostname", "master.example.com", "--stage", "test"]).timeout(Duration::from_secs(300)).run()
     }
 
     /// The command as user `aegir`, not yet run.

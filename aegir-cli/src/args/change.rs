@@ -16,6 +16,9 @@ pub(crate) struct ChangeArgs {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Do not ask for the name that a production server's platforms and sites need: this is it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
     /// Do not wait: print the task's number, and let it go on by itself
     #[arg(long, conflicts_with_all = ["dry_run", "plan_out"])]
     pub(crate) no_wait: bool,

@@ -31,6 +31,9 @@ pub(crate) struct InitArgs {
     /// A file with that administrator's password; `-` for standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "db_url")]
     pub(crate) db_password_file: Option<Utf8PathBuf>,
+    /// What this machine is for; production asks for the typed name before destructive verbs [default: production]
+    #[arg(long, value_parser = super::server::STAGES)]
+    pub(crate) stage: Option<String>,
     /// Install missing packages (this is the default)
     #[arg(long, overrides_with = "no_packages")]
     pub(crate) packages: bool,

@@ -11,7 +11,7 @@ mod template;
 pub(crate) use change::ChangeArgs;
 pub(crate) use init::InitArgs;
 pub(crate) use platform::PlatformVerb;
-pub(crate) use server::ServerVerb;
+pub(crate) use server::{AddArgs, BootstrapArgs, EditArgs as EditServerArgs, KeyArgs, ServerVerb, ServiceArgs};
 pub(crate) use site::{EditArgs, InstallArgs, SiteVerb};
 pub(crate) use task::TaskVerb;
 pub(crate) use template::{ServiceVerb, TemplateVerb};

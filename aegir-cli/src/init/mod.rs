@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use aegir_core::action::{Action as _, InstallPackages};
 use aegir_core::engine::Outcome;
-use aegir_core::entity::{Server, Transport};
+use aegir_core::entity::{Server, Stage, Transport};
 use aegir_core::inventory::memory::MemoryInventory;
 use aegir_core::name::{ServerName, SiteUri};
 use aegir_core::plan::Planned;
 use aegir_core::secret::Keyring;
 use aegir_core::service::Registry;
 use aegir_core::settings::Settings;
-use aegir_core::task::{EnrolServer, PrepareMachine, Request};
+use aegir_core::task::{EnrolServer, PrepareMachine, Request, Trust};
 use aegir_core::{Aegir, Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
@@ -64,7 +64,8 @@ pub(crate) async fn run(args: &InitArgs, settings: Settings, registry: Registry,
     };
     let planned = aegir.plan(&prepare(&hostname, &services)).await?;
     planned.warnings.iter().for_each(|warning| ui.warn(warning));
-    let errand = Errand { request: enrolment(standing.as_ref(), hostname, services), dry_run: args.dry_run };
+    let errand =
+        Errand { request: enrolment(standing.as_ref(), hostname, stage(args, standing.as_ref())?, services), dry_run: args.dry_run };
     if args.dry_run {
         return show(&planned, &errand, standing.is_some(), &child, ui).await;
     }
@@ -117,15 +118,29 @@ fn require_root() -> Result<()> {
     Err(Error::new(ErrorKind::Denied, "`aegir init` prepares the machine, so it runs as root").hint("`sudo aegir init`"))
 }
 
-fn enrolment(standing: Option<&Server>, hostname: String, services: services::Services) -> Request {
+/// The flag; what is enrolled already is changed by another command.
+fn stage(args: &InitArgs, standing: Option<&Server>) -> Result<Stage> {
+    let wanted = args.stage.as_deref().map(str::parse::<Stage>).transpose()?;
+    match (standing, wanted) {
+        (Some(server), Some(wanted)) if wanted != server.stage => {
+            Err(Error::conflict("this machine is enrolled with another stage")
+                .hint(format!("`aegir server edit {} --stage …`", server.name)))
+        }
+        (Some(server), _) => Ok(server.stage),
+        (None, wanted) => Ok(wanted.unwrap_or_default()),
+    }
+}
+
+fn enrolment(standing: Option<&Server>, hostname: String, stage: Stage, services: services::Services) -> Request {
     match standing {
         Some(server) => Request::VerifyServer { server: server.name.clone() },
         None => Request::EnrolServer(EnrolServer {
             name: ServerName::master(),
             hostname,
             transport: Transport::Local,
-            stage: aegir_core::entity::Stage::default(),
+            stage,
             services,
+            host_keys: Trust::Pinned,
         }),
     }
 }

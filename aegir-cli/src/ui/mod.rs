@@ -119,6 +119,11 @@ impl Ui {
         }
     }
 
+    /// A line that belongs to a question; also with `--quiet`.
+    pub(crate) fn prompt(&self, text: &str) {
+        self.print_error(text);
+    }
+
     /// A question on the terminal, without a line's end.
     pub(crate) fn ask(&self, question: &str) {
         let mut stderr = std::io::stderr().lock();

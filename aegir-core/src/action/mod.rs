@@ -14,6 +14,7 @@ mod file;
 mod link;
 mod machine;
 mod record;
+mod server;
 mod tree;
 
 pub use archive::PackArchive;
@@ -24,8 +25,11 @@ pub use erased::{Actions, ErasedAction};
 pub use fetch::FetchFile;
 pub use file::{RemoveFile, WriteFile};
 pub use link::Link;
-pub use machine::{Answers, InstallPackages, KeyFile, MakeAccount, OwnDirectory, StartService, TurnOn, ValidatedFile};
+pub use machine::{
+    Answers, Feed, InstallPackages, IntoUse, KeyFile, KeyPair, MakeAccount, OwnDirectory, StartService, TurnOn, ValidatedFile,
+};
 pub use record::{ForgetPlatform, ForgetSite, RecordPlatform, RecordServer, RecordSite};
+pub use server::{ForgetServer, PinHostKeys};
 pub use tree::{PurgeTree, TrashTree};
 
 pub(crate) use machine::register as register_machine;

@@ -16,6 +16,7 @@ use crate::event::{EventKind, EventLog, StepInfo, Verdict};
 use crate::inventory::ran_before;
 use crate::inventory::{Entry, Lease, Task, TaskId, TaskState};
 use crate::plan::{Plan, Planned, Stage, Step};
+use crate::reach::Reach;
 use crate::secret::Sealed;
 use crate::shared::Core;
 use crate::{Error, ErrorKind, ErrorReport, Result};
@@ -119,6 +120,7 @@ pub(super) struct Engine {
     pub(super) core: Arc<Core>,
     pub(super) task: Task,
     pub(super) steps: Vec<Step>,
+    reach: Result<Reach, ErrorReport>,
     log: EventLog,
     pub(super) replay: Mutex<Replay>,
     cancel: Cancel,
@@ -127,7 +129,8 @@ pub(super) struct Engine {
 impl Engine {
     fn new(core: &Arc<Core>, task: Task, log: EventLog, replay: Replay, cancel: Cancel) -> Self {
         let steps = task.plan.steps().into_iter().cloned().collect();
-        Self { core: core.clone(), task, steps, log, replay: Mutex::new(replay), cancel }
+        let reach = Reach::of(&task.plan).map_err(|e| e.report());
+        Self { core: core.clone(), task, steps, reach, log, replay: Mutex::new(replay), cancel }
     }
 
     async fn run(&self, title: Option<String>) -> Result<Outcome> {
@@ -268,7 +271,8 @@ impl Engine {
     pub(super) async fn prepare(&self, index: usize, retrying: bool) -> Result<(Box<dyn ErasedAction>, Context)> {
         let step = &self.steps[index];
         let action = self.core.registry.actions().get(step)?;
-        let server = self.core.connect(&step.server).await?;
+        let reach = self.reach.as_ref().map_err(ErrorReport::to_error)?;
+        let server = reach.work(&self.core, &step.server).await?;
         let running = Some((self.task.id, index, self.log.clone()));
         Ok((action, Context { core: self.core.clone(), server, owner: step.owner.clone(), running, retrying }))
     }

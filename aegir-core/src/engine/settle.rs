@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use crate::action::Context;
 use crate::entity::EntityRef;
 use crate::plan::{Basis, Change, Diff, Plan, Planned, PlannedStep, Step};
+use crate::reach::Reach;
 use crate::shared::Core;
 use crate::{Error, Result};
 
@@ -16,19 +17,19 @@ fn context(core: &Arc<Core>, step: &Step, server: Arc<dyn crate::server::Server>
 }
 
 /// Looks at what one step would change; returns the diff and a mark of what stands there.
-async fn look(core: &Arc<Core>, step: &Step) -> Result<(Diff, String)> {
+async fn look(core: &Arc<Core>, reach: &Reach, step: &Step) -> Result<(Diff, String)> {
     let action = core.registry.actions().get(step)?;
-    let cx = context(core, step, core.connect(&step.server).await?);
+    let cx = context(core, step, reach.look(core, &step.server).await?);
     let before = action.observe(&cx).await?;
     let mark = core.keyring.mark(before.to_string().as_bytes());
     Ok((action.diff(&cx, &before)?, mark))
 }
 
-async fn look_all(core: &Arc<Core>, steps: impl Iterator<Item = Step>) -> Result<Vec<(Step, Diff, String)>> {
+async fn look_all(core: &Arc<Core>, reach: &Reach, steps: impl Iterator<Item = Step>) -> Result<Vec<(Step, Diff, String)>> {
     let width = core.settings.parallel().max(1);
     stream::iter(steps)
         .map(|step| async move {
-            let (diff, mark) = look(core, &step).await?;
+            let (diff, mark) = look(core, reach, &step).await?;
             Ok((step, diff, mark))
         })
         .buffered(width)
@@ -38,7 +39,8 @@ async fn look_all(core: &Arc<Core>, steps: impl Iterator<Item = Step>) -> Result
 
 /// Fills in diffs and basis of a planned operation, and drops the steps that have nothing to do.
 pub(crate) async fn settle(core: &Arc<Core>, mut planned: Planned, plan: Plan, entities: &[EntityRef]) -> Result<Planned> {
-    let looked = look_all(core, plan.steps().into_iter().cloned()).await?;
+    let reach = Reach::of(&plan)?;
+    let looked = look_all(core, &reach, plan.steps().into_iter().cloned()).await?;
     let keep: Vec<bool> = looked.iter().map(|(_, diff, _)| diff.change != Change::Same).collect();
     let forward = plan.steps().len() - plan.cleanup.len();
     // Clean-up serves the forward steps: without any of them there is nothing to clean up.
@@ -76,8 +78,9 @@ pub(crate) async fn check_basis(core: &Arc<Core>, planned: &Planned) -> Result<(
             return Err(stale(format!("{name} has changed in the inventory since")));
         }
     }
+    let reach = Reach::of(&planned.plan)?;
     for (step, mark) in &planned.basis.observed {
-        let now = look(core, step)
+        let now = look(core, &reach, step)
             .await
             .map_err(|e| stale(format!("“{}” cannot be looked at any more", step.summary)).because(e.chain().join(": ")))?
             .1;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
 
-use crate::name::ServerName;
-use crate::server::Facts;
+use crate::name::{ServerName, shown};
+use crate::server::{Facts, SshConfig};
 use crate::{Error, Result};
 
 /// How a server is reached: a property of the server, never guessed from DNS.
@@ -29,6 +29,54 @@ pub enum Transport {
     },
 }
 
+impl Transport {
+    /// Reads `HOST`, `USER@HOST`, `USER@HOST:PORT`; an IPv6 address with a port stands in brackets.
+    pub fn ssh(text: &str) -> Result<Self> {
+        let problem = |why: &str| {
+            Error::invalid(format!("{} is no way to reach a server: {why}", shown(text))).hint("write USER@HOST or USER@HOST:PORT")
+        };
+        let (user, place) = match text.rsplit_once('@') {
+            Some((user, place)) => (Some(user.to_owned()), place),
+            None => (None, text),
+        };
+        let (host, port) = match place.strip_prefix('[') {
+            Some(rest) => {
+                let (host, tail) = rest.split_once(']').ok_or_else(|| problem("the bracket is not closed"))?;
+                (host, if tail.is_empty() { None } else { Some(tail.strip_prefix(':').ok_or_else(|| problem("a port follows ‘:’"))?) })
+            }
+            // More than one colon: an IPv6 address without a port.
+            None if place.matches(':').count() > 1 => (place, None),
+            None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+        };
+        let number = |port: &str| port.parse::<u16>().ok().filter(|n| *n > 0 && !port.starts_with(['+', '0']));
+        let port = match port {
+            Some(port) => Some(number(port).ok_or_else(|| problem("a port is a number from 1 to 65535"))?),
+            None => None,
+        };
+        let transport = Self::Ssh { host: host.to_owned(), port, user };
+        transport.check().map(|()| transport)
+    }
+
+    /// Refuses what `ssh` could take for something else than a host or a user.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Local => Ok(()),
+            Self::Ssh { host, port, user } => SshConfig::new(host, "/".into()).port(*port).user(user.clone()).check(),
+        }
+    }
+}
+
+impl std::fmt::Display for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Local => f.write_str("local"),
+            Self::Ssh { host, port, user } => {
+                write!(f, "ssh {}", SshConfig::new(host, "/".into()).port(*port).user(user.clone()).destination())
+            }
+        }
+    }
+}
+
 /// What a server is for. Production asks for the typed name before destructive verbs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,6 +90,20 @@ pub enum Stage {
     /// Live sites.
     #[default]
     Production,
+}
+
+impl std::str::FromStr for Stage {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "dev" => Ok(Self::Dev),
+            "test" => Ok(Self::Test),
+            "acceptance" => Ok(Self::Acceptance),
+            "production" => Ok(Self::Production),
+            _ => Err(Error::invalid(format!("{} is no stage; there are: dev, test, acceptance, production", shown(text)))),
+        }
+    }
 }
 
 /// A service filled by a service type, with its settings.
@@ -113,5 +175,43 @@ impl Server {
     /// Where backups go: `ROOT/backups`.
     pub fn backup_dir(&self) -> Utf8PathBuf {
         self.root.join("backups")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_to_a_server_is_read_as_it_is_written() {
+        for (text, shown) in [
+            ("web1.example.com", "ssh web1.example.com"),
+            ("aegir@web1", "ssh aegir@web1"),
+            ("aegir@10.0.0.2:2222", "ssh aegir@10.0.0.2:2222"),
+            ("aegir@fd00::2", "ssh aegir@fd00::2"),
+        ] {
+            assert_eq!(Transport::ssh(text).unwrap().to_string(), shown);
+        }
+        let bracketed = Transport::Ssh { host: "fd00::2".into(), port: Some(22), user: Some("a".into()) };
+        assert_eq!(Transport::ssh("a@[fd00::2]:22").unwrap(), bracketed);
+        for bad in [
+            "",
+            "@",
+            "a@",
+            "-oProxyCommand=x",
+            "a@-oProxyCommand=x",
+            "-l@h",
+            "a b",
+            "a@h\nProxyCommand x",
+            "h:0",
+            "h:x",
+            "h:99999",
+            "[::1",
+            "a;b",
+            "$(x)",
+            "a'b",
+        ] {
+            assert!(Transport::ssh(bad).is_err(), "{bad:?} was accepted");
+        }
     }
 }

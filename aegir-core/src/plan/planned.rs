@@ -56,6 +56,9 @@ pub struct Planned {
     /// What a person should know first.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// It destroys something on a production server: a driver has an operator type this name before it submits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
 }
 
 impl Planned {
@@ -71,6 +74,7 @@ impl Planned {
             basis: Basis::default(),
             touches: Vec::new(),
             warnings: Vec::new(),
+            confirm: None,
         }
     }
 

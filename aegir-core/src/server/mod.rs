@@ -17,6 +17,7 @@ pub use fetch::Fetched;
 pub use file::{DirSpec, FileKind, FileSpec, FileStat, Id, OwnedPath, Permissions};
 pub use local::LocalServer;
 pub use observer::Observer;
+pub(crate) use ssh::agreed_file;
 pub use ssh::{HostKey, SshConfig, SshServer, pin_host_keys, pinned_host_keys, scan_host_keys};
 pub use tunnel::Tunnel;
 

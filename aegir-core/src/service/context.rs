@@ -7,8 +7,9 @@ use crate::Result;
 use crate::entity::Server;
 use crate::inventory::Inventory;
 use crate::name::ServerName;
+use crate::reach::Reach;
 use crate::secret::{Keyring, Sealed};
-use crate::server::Observer;
+use crate::server::{HostKey, Observer};
 use crate::settings::Settings;
 use crate::shared::Core;
 use crate::template::Content;
@@ -19,11 +20,12 @@ pub struct PlanContext<'a> {
     pub(crate) core: &'a Arc<Core>,
     bindings: Bindings,
     warnings: Mutex<Vec<String>>,
+    reach: tokio::sync::Mutex<Reach>,
 }
 
 impl<'a> PlanContext<'a> {
     pub(crate) fn new(core: &'a Arc<Core>) -> Self {
-        Self { core, bindings: Bindings::default(), warnings: Mutex::default() }
+        Self { core, bindings: Bindings::default(), warnings: Mutex::default(), reach: tokio::sync::Mutex::default() }
     }
 
     /// The inventory. Planning reads it; the changing half is for actions.
@@ -53,12 +55,19 @@ impl<'a> PlanContext<'a> {
 
     /// Looks at a server of the inventory.
     pub async fn observe(&self, name: &ServerName) -> Result<Observer> {
-        Ok(Observer::new(self.core.connect(name).await?))
+        Ok(Observer::new(self.reach.lock().await.look(self.core, name).await?))
     }
 
-    /// Looks at a server that may not be in the inventory yet.
+    /// Looks at a server that may not be in the inventory yet, or be there with another transport.
     pub async fn observe_server(&self, server: &Server) -> Result<Observer> {
-        Ok(Observer::new(self.core.connect_to(server).await?))
+        let mut reach = self.reach.lock().await;
+        reach.expect(server, Vec::new());
+        Ok(Observer::new(reach.look(self.core, &server.name).await?))
+    }
+
+    /// Believes these host keys of a server while this plan is made: an operator agreed to them, and the plan will pin them.
+    pub(crate) async fn believe(&self, server: &Server, keys: Vec<HostKey>) {
+        self.reach.lock().await.expect(server, keys);
     }
 
     /// What fills a service on a server.

@@ -5,11 +5,15 @@ mod check;
 mod context;
 mod operation;
 mod plugin;
+mod preparation;
 mod registry;
+mod setting;
 
 pub use bindings::Bindings;
 pub use check::{Check, Finding};
 pub use context::PlanContext;
 pub use operation::{Account, Code, Operation};
 pub use plugin::{Capabilities, Plugin, Service, ServiceType};
+pub use preparation::{Fed, Preparation, RootFile, Switches, SystemService};
 pub use registry::{Registry, TypeInfo};
+pub use setting::ServiceChange;

@@ -40,7 +40,8 @@ impl Code {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Operation<'a> {
-    /// Prepare a bare machine, as root: packages, accounts, include link, sudo rule, database administrator.
+    /// On the master, as root, behind the steps that a [`super::Preparation`] became: what data cannot say, such as an
+    /// account with a password.
     PrepareMachine {
         /// The server as it will be enrolled; it has no facts yet.
         server: &'a Server,
@@ -48,6 +49,12 @@ pub enum Operation<'a> {
     /// Bring a server's own configuration up to date.
     VerifyServer {
         /// The server, with facts just gathered.
+        server: &'a Server,
+    },
+    /// Take this service's own configuration off a server that has no sites; the program stays and goes on with what
+    /// else it has.
+    DeleteServer {
+        /// The server.
         server: &'a Server,
     },
     /// Bring a platform up to date on its server.
@@ -110,6 +117,7 @@ impl Operation<'_> {
         match self {
             Self::PrepareMachine { .. } => "prepare machine",
             Self::VerifyServer { .. } => "verify server",
+            Self::DeleteServer { .. } => "delete server",
             Self::VerifyPlatform { .. } => "verify platform",
             Self::DeletePlatform { .. } => "delete platform",
             Self::ProvideDatabase { .. } => "provide database",

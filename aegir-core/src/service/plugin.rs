@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Check, Operation, PlanContext};
+use super::{Check, Operation, PlanContext, Preparation};
 use crate::action::Actions;
 use crate::entity::Server;
 use crate::plan::Plan;
@@ -50,6 +50,11 @@ pub trait Service: std::fmt::Debug + Send + Sync {
 pub trait ServiceType: std::fmt::Debug + Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
+    /// What a bare machine needs before this works there. The server is as it will be enrolled and has no facts yet.
+    fn preparation(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
+        let _ = (server, cx);
+        Ok(Preparation::default())
+    }
     /// Works out the changes an operation needs.
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan>;
     /// Looks whether it could work on this server.

@@ -66,8 +66,16 @@ impl Registry {
         actions.add::<action::RecordSite>();
         actions.add::<action::ForgetPlatform>();
         actions.add::<action::ForgetSite>();
+        actions.add::<action::ForgetServer>();
+        actions.add::<action::PinHostKeys>();
         action::register_machine(&mut actions);
-        Self { services: BTreeMap::new(), types: BTreeMap::new(), applications: Vec::new(), actions, templates: BTreeMap::new() }
+        Self {
+            services: BTreeMap::new(),
+            types: BTreeMap::new(),
+            applications: Vec::new(),
+            actions,
+            templates: BTreeMap::from(crate::task::TEMPLATES),
+        }
     }
 
     /// Adds a service. Panics on a second one of the same name.

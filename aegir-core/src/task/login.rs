@@ -18,6 +18,6 @@ pub(crate) async fn login_link(core: &Arc<Core>, uri: &SiteUri) -> Result<Secret
             .context("site", uri)
             .hint(format!("enable it with `aegir site enable {uri}`")));
     }
-    let server = core.connect_to(&site.web).await?;
+    let server = core.connect_to(&site.web);
     core.registry.application_named(&site.platform.codebase.application)?.login_link(&site, &*server).await
 }

@@ -1,20 +1,14 @@
-//! Prepares a bare machine, as root: account, directories, key, and what each service type needs there.
+//! Prepares a bare machine, as root: account, directories, keys, and what each service type needs there.
 
 use std::collections::BTreeMap;
 
-use super::{Draft, PrepareMachine};
+use super::{Draft, PrepareMachine, preparation};
 use crate::Result;
-use crate::action::{Action as _, InstallPackages, KeyFile, MakeAccount, OwnDirectory};
+use crate::action::{Action as _, InstallPackages, KeyFile, KeyPair, OwnDirectory};
 use crate::entity::{EntityRef, Server, Transport};
 use crate::name::ServerName;
 use crate::plan::Plan;
 use crate::service::{Operation, PlanContext};
-
-/// The group that Debian's web servers run as; it exists on every Debian, also before one is installed.
-const WEB_GROUP: &str = "www-data";
-
-/// What Aegir itself runs on a server, besides what every Debian has.
-const PACKAGES: &[&str] = &["sudo", "zstd", "tar"];
 
 pub(super) async fn plan(new: &PrepareMachine, cx: &PlanContext<'_>) -> Result<Draft> {
     let services = new
@@ -29,30 +23,30 @@ pub(super) async fn plan(new: &PrepareMachine, cx: &PlanContext<'_>) -> Result<D
         services: services.collect::<Result<BTreeMap<_, _>>>()?,
         root: cx.settings().root(),
         user: cx.settings().user().to_owned(),
-        web_group: WEB_GROUP.to_owned(),
+        web_group: preparation::WEB_GROUP.to_owned(),
         addresses: Vec::new(),
         facts: None,
         revision: 0,
     };
-    cx.observe_server(&server).await?;
+    // There is no inventory yet that could say how this name is reached: it is this machine.
+    cx.core.connections.store(&server.name, &cx.core.connect_to(&server));
     let (name, owner) = (&server.name, EntityRef::from(&server));
+    let wanted = preparation::of(&server, cx)?;
     let keys = server.root.join("keys");
-    let directory = |path: &camino::Utf8Path, mode| OwnDirectory { path: path.to_owned(), mode, owner: server.user.clone() };
-    let mut plan = Plan::empty()
-        .then(name, &owner, &InstallPackages::new(PACKAGES))?
-        .then(
-            name,
-            &owner,
-            &MakeAccount {
-                name: server.user.clone(),
-                home: server.root.clone(),
-                shell: "/bin/bash".into(),
-                groups: vec![WEB_GROUP.to_owned()],
-            },
-        )?
-        .then(name, &owner, &directory(&server.root, 0o711))?
-        .then(name, &owner, &directory(&keys, 0o700))?
-        .then(name, &owner, &KeyFile { path: keys.join("inventory.key"), owner: server.user.clone() })?;
+    let mut plan = Plan::empty().then(name, &owner, &preparation::packages(&wanted))?.then(name, &owner, &preparation::account(&server))?;
+    for (path, mode) in preparation::directories(&server).into_iter().chain([(keys.clone(), 0o700)]) {
+        plan = plan.then(name, &owner, &OwnDirectory { path, mode, owner: server.user.clone() })?;
+    }
+    let pair = KeyPair {
+        path: keys.join("id_ed25519"),
+        known_hosts: keys.join("known_hosts"),
+        owner: server.user.clone(),
+        comment: format!("{}@{}", server.user, server.hostname.split_whitespace().next().unwrap_or_default()),
+    };
+    plan = plan
+        .then(name, &owner, &KeyFile { path: keys.join("inventory.key"), owner: server.user.clone() })?
+        .then(name, &owner, &pair)?
+        .and_then(preparation::steps(&wanted, &server)?);
     for service in cx.registry().service_order() {
         if server.services.contains_key(service) {
             plan = plan.and_then(cx.service_type(&server, service)?.plan(&Operation::PrepareMachine { server: &server }, cx).await?);

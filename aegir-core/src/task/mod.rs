@@ -1,7 +1,10 @@
 //! What an operator can ask for, one file each: the order in which services and applications plan.
 
+mod bootstrap;
 mod check;
+mod confirm;
 mod find;
+mod host_key;
 mod login;
 mod machine_prepare;
 mod platform_add;
@@ -9,7 +12,10 @@ mod platform_change;
 mod platform_code;
 mod platform_delete;
 mod platform_verify;
+mod preparation;
 mod request;
+mod server_change;
+mod server_delete;
 mod server_enrol;
 mod server_verify;
 mod site_change;
@@ -17,10 +23,14 @@ mod site_delete;
 mod site_install;
 mod site_verify;
 
-pub use request::{AddPlatform, ChangePlatform, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
+pub use bootstrap::Bootstrap;
+pub use host_key::{HostKeys, Trust};
+pub use request::{AddPlatform, ChangePlatform, ChangeServer, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
 
+pub(crate) use bootstrap::{TEMPLATES, bootstrap_script};
 pub(crate) use check::check_server;
 pub(crate) use find::server_named;
+pub(crate) use host_key::{host_keys, pinned_keys};
 pub(crate) use login::login_link;
 
 use std::sync::Arc;
@@ -49,6 +59,8 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         Request::PrepareMachine(new) => machine_prepare::plan(new, &cx).await,
         Request::EnrolServer(new) => server_enrol::plan(new, &cx).await,
         Request::VerifyServer { server } => server_verify::plan(server, &cx).await,
+        Request::ChangeServer(change) => server_change::plan(change, &cx).await,
+        Request::DeleteServer { server, offline } => server_delete::plan(server, *offline, &cx).await,
         Request::AddPlatform(new) => platform_add::plan(new, &cx).await,
         Request::VerifyPlatform { platform } => platform_verify::plan(platform, &cx).await,
         Request::ChangePlatform(change) => platform_change::plan(change, &cx).await,
@@ -64,6 +76,7 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         .collect();
     planned.touches.dedup_by(|a, b| a.0 == b.0);
     planned.warnings = cx.take_warnings();
+    planned.confirm = confirm::name(request, &cx).await?;
     let entities: Vec<EntityRef> = planned.touches.iter().map(|(e, _)| e.clone()).collect();
     settle(core, planned, draft.plan, &entities).await
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
+use super::host_key::Trust;
 use crate::entity::{ServiceBinding, SiteState, Stage, Transport};
 use crate::name::{MachineName, PlatformName, ServerName, SiteUri};
+use crate::service::ServiceChange;
 
 /// Something to plan.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -20,6 +22,16 @@ pub enum Request {
     VerifyServer {
         /// Which.
         server: ServerName,
+    },
+    /// Change how a server is reached, what it offers, what it is for; verify it.
+    ChangeServer(ChangeServer),
+    /// Take Aegir's configuration off a server that nothing is on, and forget it.
+    DeleteServer {
+        /// Which.
+        server: ServerName,
+        /// The machine is gone: only forget it.
+        #[serde(default)]
+        offline: bool,
     },
     /// Take over a codebase that stands at a path, or copy one there; verify it.
     AddPlatform(AddPlatform),
@@ -78,6 +90,31 @@ pub struct EnrolServer {
     /// What fills its services.
     #[serde(default)]
     pub services: BTreeMap<String, ServiceBinding>,
+    /// Which host keys are believed.
+    #[serde(default)]
+    pub host_keys: Trust,
+}
+
+/// What to change on a server; what is `None` stays. The server is verified with it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ChangeServer {
+    /// Which.
+    pub server: ServerName,
+    /// Its fully qualified host name.
+    #[serde(default)]
+    pub hostname: Option<String>,
+    /// How it is reached.
+    #[serde(default)]
+    pub transport: Option<Transport>,
+    /// What it is for.
+    #[serde(default)]
+    pub stage: Option<Stage>,
+    /// How its services change, by their names.
+    #[serde(default)]
+    pub services: BTreeMap<String, ServiceChange>,
+    /// Which host keys are believed.
+    #[serde(default)]
+    pub host_keys: Trust,
 }
 
 /// A platform to add.

@@ -1,7 +1,10 @@
 //! Takes a server under management: looks at it, records it, brings its configuration up to date.
 
-use super::{Draft, EnrolServer, server_verify};
-use crate::entity::{EntityRef, Server};
+use std::collections::BTreeMap;
+
+use super::{Draft, EnrolServer, host_key, server_verify};
+use crate::entity::{EntityRef, Server, ServiceBinding, Stage, Transport};
+use crate::name::{ServerName, SiteUri, shown};
 use crate::service::PlanContext;
 use crate::{Error, Result};
 
@@ -11,33 +14,68 @@ pub(super) async fn plan(new: &EnrolServer, cx: &PlanContext<'_>) -> Result<Draf
             .context("server", &new.name)
             .hint(format!("look at it with `aegir server show {}`", new.name)));
     }
-    if let Some(other) = cx.inventory().servers().await?.into_iter().find(|s| s.transport == new.transport || s.hostname == new.hostname) {
-        return Err(Error::conflict(format!("server {} is that machine already", other.name))
-            .context("server", &other.name)
-            .hint(format!("look at it with `aegir server show {}`", other.name)));
-    }
+    let hostname = host_name(&new.hostname)?;
+    refuse_twin(&new.name, &hostname, &new.transport, cx).await?;
+    let mut services = BTreeMap::new();
     for (service, binding) in &new.services {
-        cx.registry().bind(service, &binding.service_type, binding.config.clone())?;
+        services.insert(service.clone(), cx.registry().bind(service, &binding.service_type, binding.config.clone())?);
     }
-    let draft = Server {
-        name: new.name.clone(),
-        hostname: new.hostname.clone(),
-        transport: new.transport.clone(),
-        stage: new.stage,
-        services: new.services.clone(),
+    let draft = draft(new.name.clone(), hostname, new.transport.clone(), new.stage, services, cx);
+    let pin = host_key::agree(&draft, &new.host_keys, &format!("aegir server add {}", draft.hostname), cx).await?;
+    let (server, plan) = server_verify::draw(draft, cx).await?;
+    Ok(Draft {
+        kind: "server.enrol",
+        title: format!("enrol server {}", server.name),
+        subject: EntityRef::from(&server),
+        plan: pin.and_then(plan),
+        reads: Vec::new(),
+    })
+}
+
+/// A server as it is before anybody has looked at it.
+pub(super) fn draft(
+    name: ServerName,
+    hostname: String,
+    transport: Transport,
+    stage: Stage,
+    services: BTreeMap<String, ServiceBinding>,
+    cx: &PlanContext<'_>,
+) -> Server {
+    Server {
+        name,
+        hostname,
+        transport,
+        stage,
+        services,
         root: cx.settings().root(),
         user: cx.settings().user().to_owned(),
         web_group: String::new(),
         addresses: Vec::new(),
         facts: None,
         revision: 0,
+    }
+}
+
+/// One machine is one server.
+pub(super) async fn refuse_twin(name: &ServerName, hostname: &str, transport: &Transport, cx: &PlanContext<'_>) -> Result<()> {
+    let place = |transport: &Transport| match transport {
+        Transport::Local => None,
+        Transport::Ssh { host, port, .. } => Some((host.clone(), port.unwrap_or(22))),
     };
-    let (server, plan) = server_verify::draw(draft, cx).await?;
-    Ok(Draft {
-        kind: "server.enrol",
-        title: format!("enrol server {}", server.name),
-        subject: EntityRef::from(&server),
-        plan,
-        reads: Vec::new(),
-    })
+    let same = |s: &Server| s.name != *name && (place(&s.transport) == place(transport) || s.hostname == hostname);
+    match cx.inventory().servers().await?.into_iter().find(same) {
+        Some(other) => Err(Error::conflict(format!("server {} is that machine already", other.name))
+            .context("server", &other.name)
+            .hint(format!("look at it with `aegir server show {}`", other.name))),
+        None => Ok(()),
+    }
+}
+
+/// A name that DNS could know, in lower case.
+pub(super) fn host_name(text: &str) -> Result<String> {
+    match SiteUri::parse(text) {
+        Ok(uri) if uri.port().is_none() && !text.starts_with('@') => Ok(uri.host().to_owned()),
+        _ => Err(Error::invalid(format!("{} is no host name of a server", shown(text)))
+            .hint("give its full name, such as web1.example.com; `--ssh USER@HOST` says where else it is reached")),
+    }
 }

@@ -60,6 +60,11 @@ impl Content {
         Self { text, secrets }
     }
 
+    /// The text of one that holds no secret.
+    pub fn clear(&self) -> Option<&str> {
+        (self.secrets.is_empty() && !self.text.contains(OPEN)).then_some(&self.text)
+    }
+
     /// Calls `literal` and `mark` for the parts of the text, in order.
     fn parts(&self, mut each: impl FnMut(Part<'_>) -> Result<()>) -> Result<()> {
         let mut rest = self.text.as_str();

@@ -22,6 +22,7 @@ pub(super) fn engine() -> Handlebars<'static> {
     quoting(&mut engine, "apache", |v| quote::apache(text(v)?));
     quoting(&mut engine, "nginx", |v| quote::nginx(text(v)?));
     quoting(&mut engine, "ini", |v| quote::ini(text(v)?));
+    quoting(&mut engine, "sh", |v| quote::sh(text(v)?));
     quoting(&mut engine, "php", quote::php);
     // A host name inside a regular expression, for `RewriteCond` and trusted host patterns.
     quoting(&mut engine, "regex", |v| {

@@ -56,6 +56,16 @@ pub(crate) fn php_string(text: &str) -> Result<String> {
     Ok(format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")))
 }
 
+/// A word of a POSIX shell in single quotes, where nothing but the closing one means something. Newlines are allowed:
+/// they stay inside.
+pub(crate) fn sh(value: &str) -> Result<String> {
+    let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if value.contains(|c: char| control(c) || matches!(c, '\u{E000}' | '\u{E001}')) {
+        return Err(Error::invalid(format!("the value {} holds a character that a shell script cannot carry", crate::name::shown(value))));
+    }
+    Ok(format!("'{}'", value.replace('\'', "'\\''")))
+}
+
 /// A value in double quotes as PHP-FPM's pool files read it.
 pub(crate) fn ini(value: &str) -> Result<String> {
     no_control("pool", value)?;
@@ -78,6 +88,8 @@ mod tests {
         assert!(apache("a\nErrorLog x").is_err());
         assert!(apache("${HOME}").is_err());
         assert!(nginx("$host").is_err());
+        assert_eq!(sh("a'$(id)\n`b`").unwrap(), "'a'\\''$(id)\n`b`'");
+        assert!(sh("a\0b").is_err() && sh("a\rb").is_err());
         assert_eq!(php(&serde_json::json!(["a'b\\", 1, null])).unwrap(), r"['a\'b\\', 1, NULL]");
     }
 

@@ -1,10 +1,9 @@
-//! What a bare machine needs for Apache: packages, modules, include file, sudo rule. Data, read by `aegir init`.
+//! What a bare machine needs for Apache: packages, modules, include file, sudo rule. Data, for `init` and `bootstrap`.
 
 use aegir_core::Result;
+use aegir_core::action::Answers;
 use aegir_core::entity::Server;
-use aegir_core::service::PlanContext;
-use aegir_core::template::Content;
-use camino::Utf8PathBuf;
+use aegir_core::service::{PlanContext, Preparation, RootFile, Switches, SystemService};
 
 /// Debian's packages: the web server, PHP with what Drupal and WordPress ask for, and curl for probes.
 pub const PACKAGES: &[&str] =
@@ -31,60 +30,65 @@ pub const RELOAD: &[&str] = &["/usr/sbin/apache2ctl", "graceful"];
 /// Tests the live configuration, for people.
 pub const CONFIGTEST: &[&str] = &["/usr/sbin/apache2ctl", "configtest"];
 
-/// What to do, as root, in this order, before the server is enrolled.
-#[derive(Clone, Debug)]
-pub struct Preparation {
-    /// Packages to install.
-    pub packages: &'static [&'static str],
-    /// Modules to turn on, with `a2enmod`.
-    pub modules: &'static [&'static str],
-    /// Parts to turn off first when they are on, with `a2dismod -f`: PHP inside Apache would run scripts that these
-    /// templates do not let run, and keeps Apache on the process-per-request model.
-    pub modules_off: &'static [&'static str],
-    /// The file to write, owner root, mode 0644.
-    pub include: (Utf8PathBuf, Content),
-    /// The name to turn on behind it, with `a2enconf`.
-    pub conf: &'static str,
-    /// Argument vectors that the account may run as root without a password, exactly as they stand.
-    pub sudo: &'static [&'static [&'static str]],
-    /// Tests the configuration after all that; then reload, or restart when modules changed.
-    pub test: &'static [&'static str],
+/// Where what `a2enconf` turned on shows.
+pub const CONF_ENABLED: &str = "/etc/apache2/conf-enabled";
+
+/// PHP inside Apache would run scripts that these templates do not let run, and keeps Apache on the process-per-request
+/// model.
+const MODULES_OFF: &[&str] = &["php7.4", "php8.1", "php8.2", "php8.3", "php8.4"];
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|w| (*w).to_owned()).collect()
 }
 
 /// What a machine needs so that Apache there can be configured by the account Aegir works as.
-pub fn preparation(server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
+pub(super) fn preparation(server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
     let config = server.config_dir();
     let data = serde_json::json!({ "config": config, "candidate": config.join(".candidate") });
-    Ok(Preparation {
-        packages: PACKAGES,
-        modules: MODULES,
-        modules_off: &["php8.2", "php8.3", "php8.4", "mpm_prefork"],
-        include: (INCLUDE.into(), cx.render("apache/include.conf", &data, &[])?),
-        conf: "aegir",
-        sudo: &[TEST, RELOAD, CONFIGTEST],
-        test: CONFIGTEST,
-    })
-}
+    let apache = "apache2".to_owned();
+    let switches = |what: &str, names: &[&str], directory: &str, suffix: &str, on: &str, off: &[&str]| Switches {
+        what: what.to_owned(),
+        names: words(names),
+        without: Vec::new(),
+        exchange: Vec::new(),
+        directory: directory.into(),
+        suffix: suffix.to_owned(),
+        on: words(&[on, "-q"]),
+        off: words(off),
+        service: apache.clone(),
+    };
+    let mut modules = switches("Apache modules", MODULES, MODULES_ENABLED, ".load", "a2enmod", &["a2dismod", "-q", "-f"]);
+    modules.without = words(MODULES_OFF);
+    // A server needs one of the two.
+    modules.exchange = vec![("mpm_prefork".to_owned(), "mpm_event".to_owned())];
+    let conf = switches("Apache configuration", &["aegir"], CONF_ENABLED, ".conf", "a2enconf", &["a2disconf", "-q"]);
 
-/// The lines of a sudo rule for exactly these commands: no wildcard, no shell, no other argument.
-pub fn sudo_rule(user: &str, commands: &[&[&str]]) -> String {
-    let list: Vec<String> = commands.iter().map(|argv| argv.join(" ")).collect();
-    format!(
-        "# Written by `aegir init`: exactly what Aegir runs as root.\nDefaults:{user} !requiretty\n{user} ALL=(root) NOPASSWD: {}\n",
-        list.join(", ")
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sudo_rule_names_whole_commands() {
-        insta::assert_snapshot!(sudo_rule("aegir", &[TEST, RELOAD, CONFIGTEST]), @r"
-        # Written by `aegir init`: exactly what Aegir runs as root.
-        Defaults:aegir !requiretty
-        aegir ALL=(root) NOPASSWD: /usr/sbin/apache2ctl -t -D AegirCandidate, /usr/sbin/apache2ctl graceful, /usr/sbin/apache2ctl configtest
-        ");
-    }
+    let mut wanted = Preparation::default();
+    wanted.packages = words(PACKAGES);
+    wanted.files = vec![RootFile {
+        path: INCLUDE.into(),
+        content: cx.render("apache/include.conf", &data, &[])?,
+        mode: 0o644,
+        test: Vec::new(),
+        service: Some(apache.clone()),
+    }];
+    wanted.switches = vec![modules, conf];
+    wanted.services = vec![
+        SystemService {
+            name: apache,
+            answers: Answers::Process { pid_file: "/run/apache2/apache2.pid".into(), program: "apache2".to_owned() },
+            test: words(CONFIGTEST),
+            reload: words(RELOAD),
+            restart: words(&["service", "apache2", "restart"]),
+        },
+        SystemService {
+            name: "php*-fpm".to_owned(),
+            answers: Answers::Socket("/run/php/php*-fpm.sock".into()),
+            test: Vec::new(),
+            reload: Vec::new(),
+            restart: Vec::new(),
+        },
+    ];
+    wanted.sudo = [TEST, RELOAD, CONFIGTEST].map(words).to_vec();
+    Ok(wanted)
 }

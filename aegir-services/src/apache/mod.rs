@@ -5,7 +5,6 @@ mod config;
 mod htaccess;
 pub mod machine;
 mod platform;
-mod prepare;
 mod server;
 mod site;
 mod swap;
@@ -16,7 +15,7 @@ pub use config::Config;
 
 use aegir_core::entity::Server;
 use aegir_core::plan::Plan;
-use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Registry, ServiceType};
+use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType};
 use aegir_core::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 
@@ -58,10 +57,16 @@ impl ServiceType for Apache {
         capabilities
     }
 
+    fn preparation(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
+        machine::preparation(server, cx)
+    }
+
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
         match operation {
-            Operation::PrepareMachine { server } => prepare::prepare(server, cx).await,
+            // All that a machine needs is data.
+            Operation::PrepareMachine { .. } => Ok(Plan::empty()),
             Operation::VerifyServer { server } => server::verify(&self.config, server, cx).await,
+            Operation::DeleteServer { server } => server::delete(&self.config, server),
             Operation::VerifyPlatform { platform, server, code } => platform::verify(&self.config, platform, server, code, cx).await,
             Operation::DeletePlatform { platform, server } => platform::delete(&self.config, platform, server, cx).await,
             Operation::InstallSite { site, .. } => site::install(&self.config, site, cx).await,

@@ -10,7 +10,7 @@ use camino::Utf8Path;
 
 use super::Config;
 use super::swap::{live, render, swap};
-use crate::web::FileChange;
+use crate::web::{Expect, FileChange, Probe};
 
 /// Debian's list of ports.
 const PORTS: &str = "/etc/apache2/ports.conf";
@@ -35,6 +35,16 @@ pub(super) async fn verify(config: &Config, server: &Server, cx: &PlanContext<'_
     let mut step = swap(format!("Apache on {}", server.name), server, vec![FileChange::write("apache.conf", content)]);
     step.probes.push(live("default.invalid", config.port, server.name.as_str(), &generation));
     plan.then(&server.name, &owner, &step)
+}
+
+/// No configuration of ours any more: the installed include finds nothing, and Apache goes on with what else it has.
+pub(super) fn delete(config: &Config, server: &Server) -> Result<Plan> {
+    let mut step = swap(format!("Apache on {} without Aegir", server.name), server, vec![FileChange::remove("apache.conf")]);
+    // Where nothing else is served, nobody listens on a port of ours any more.
+    if config.port == 80 {
+        step.probes.push(Probe { host: "default.invalid".to_owned(), port: config.port, expect: Expect::Gone(server.name.to_string()) });
+    }
+    Plan::empty().then(&server.name, &EntityRef::from(server), &step)
 }
 
 /// Whether Debian's list has the port on all addresses. A second `Listen` for it would stop Apache at the next reload,

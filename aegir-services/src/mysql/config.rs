@@ -26,6 +26,10 @@ pub struct Config {
     /// The Unix socket for the administrator's own connections; unset for Debian's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<String>,
+    /// Whether sites on other servers connect: the database server then listens on all addresses. When unset, it does on
+    /// every server but the master.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<bool>,
     /// The administrator: may make and drop databases and users, and grant.
     #[serde(default = "user")]
     pub user: String,

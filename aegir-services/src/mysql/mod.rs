@@ -33,7 +33,7 @@ pub use user::CreateUser;
 use aegir_core::action::Actions;
 use aegir_core::entity::Server;
 use aegir_core::plan::Plan;
-use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Registry, ServiceType};
+use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType};
 use aegir_core::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 
@@ -74,11 +74,15 @@ impl ServiceType for MySql {
         capabilities
     }
 
+    fn preparation(&self, server: &Server, _cx: &PlanContext<'_>) -> Result<Preparation> {
+        machine::preparation(&self.config, server)
+    }
+
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
         match operation {
             Operation::PrepareMachine { server } => prepare::prepare(&self.config, server),
-            // A database server has no files of ours to verify.
-            Operation::VerifyServer { .. } => Ok(Plan::empty()),
+            // A database server has no files of ours to verify, or to take away.
+            Operation::VerifyServer { .. } | Operation::DeleteServer { .. } => Ok(Plan::empty()),
             Operation::ProvideDatabase { uri, web, db } => provide::plan(&self.config, uri, web, db, cx).await,
             Operation::VerifySite { site } => plan::verify_site(&self.config, site, cx).await,
             Operation::DumpSite { site, into } => plan::dump_site(&self.config, site, into),

@@ -1,25 +1,16 @@
-//! Prepares a bare machine for MariaDB, as root: packages, a running server, the administrator's account.
+//! What the master's own preparation adds for MariaDB, as root: the administrator's account, with its password.
 
 use aegir_core::Result;
-use aegir_core::action::{Answers, InstallPackages, StartService};
 use aegir_core::entity::{EntityRef, Server};
 use aegir_core::plan::Plan;
 
-use super::config::{LOCALHOST, SOCKET};
-use super::machine::PACKAGES;
+use super::config::LOCALHOST;
 use super::{AdminAccount, Config};
 
-/// For a database server on another machine, which somebody else looks after.
-const ELSEWHERE: &[&str] = &["mariadb-client"];
-
 pub(super) fn prepare(config: &Config, server: &Server) -> Result<Plan> {
-    let owner = EntityRef::from(server);
     if config.host != LOCALHOST {
-        return Plan::empty().then(&server.name, &owner, &InstallPackages::new(ELSEWHERE));
+        return Ok(Plan::empty());
     }
-    let socket = config.socket.as_deref().unwrap_or(SOCKET);
-    Plan::empty()
-        .then(&server.name, &owner, &InstallPackages::new(PACKAGES))?
-        .then(&server.name, &owner, &StartService { service: "mariadb".to_owned(), answers: Answers::Socket(socket.into()) })?
-        .then(&server.name, &owner, &AdminAccount { config: config.clone(), access: config.access(server)? })
+    let account = AdminAccount { config: config.clone(), access: config.access(server)? };
+    Plan::empty().then(&server.name, &EntityRef::from(server), &account)
 }

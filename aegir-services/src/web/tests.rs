@@ -11,7 +11,7 @@ use aegir_core::name::ServerName;
 use aegir_core::secret::Keyring;
 use aegir_core::server::{Command, Facts, Output, Php, Server as _};
 use aegir_core::service::Registry;
-use aegir_core::task::{EnrolServer, Request};
+use aegir_core::task::{EnrolServer, Request, Trust};
 use aegir_core::testing::FakeServer;
 
 const LIVE: &str = "/var/aegir/config/server_master/apache.conf ";
@@ -94,6 +94,7 @@ async fn enrol(aegir: &Aegir) -> Outcome {
         transport: Transport::Local,
         stage: Stage::Dev,
         services: [("web".to_owned(), web)].into(),
+        host_keys: Trust::Pinned,
     });
     let planned = aegir.plan(&request).await.unwrap();
     aegir.submit(planned).await.unwrap().outcome().await.unwrap()

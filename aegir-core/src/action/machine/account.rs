@@ -89,6 +89,9 @@ impl Action for MakeAccount {
                 "--system",
                 "--user-group",
                 "--no-create-home",
+                // No password opens it, and yet it is not locked: sshd without PAM lets nobody into a locked one.
+                "--password",
+                "*",
                 "--home-dir",
                 self.home.as_str(),
                 "--shell",

@@ -1,11 +1,14 @@
 //! What root does to a bare machine, once: packages, account, key, services, switches.
 //!
-//! Service types plan these when they answer [`crate::service::Operation::PrepareMachine`]. Their plan runs as root,
-//! with a journal in memory: whatever is cut short is finished by running it again.
+//! A service type's [`crate::service::Preparation`] becomes these, or the lines of a bootstrap script. Their plan runs as
+//! root, with a journal in memory: whatever is cut short is finished by running it again.
 
 mod account;
 mod directory;
+mod fed;
+mod into_use;
 mod key;
+mod key_pair;
 mod packages;
 mod service;
 mod switches;
@@ -13,7 +16,10 @@ mod validated;
 
 pub use account::MakeAccount;
 pub use directory::OwnDirectory;
+pub use fed::Feed;
+pub use into_use::IntoUse;
 pub use key::KeyFile;
+pub use key_pair::KeyPair;
 pub use packages::InstallPackages;
 pub use service::{Answers, StartService};
 pub use switches::TurnOn;
@@ -33,6 +39,8 @@ pub(crate) fn register(actions: &mut Actions) {
     actions.add::<MakeAccount>();
     actions.add::<OwnDirectory>();
     actions.add::<KeyFile>();
+    actions.add::<KeyPair>();
+    actions.add::<Feed>();
     actions.add::<InstallPackages>();
     actions.add::<StartService>();
     actions.add::<TurnOn>();

@@ -56,7 +56,9 @@ impl Action for InstallPackages {
         if missing.is_empty() {
             return Ok(());
         }
-        let mut install = vec!["apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold"];
+        let mut install = vec!["apt-get", "install", "-y", "-qq", "--no-install-recommends"];
+        // A machine that was just started may be upgrading itself.
+        install.extend(["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"]);
         install.extend(missing.iter().map(String::as_str));
         if run_detaching(cx, &install, "installing packages").await.is_err() {
             // A fresh machine has no package lists, and old lists name versions that are gone.

@@ -1,22 +1,27 @@
-//! Writes a file only after a program has found it good, as `visudo` does with sudo rules.
+//! Writes a file of root's, after a program has found it good where one can, and has it read where something does.
 
 use camino::Utf8PathBuf;
 
+use super::IntoUse;
+use crate::Result;
 use crate::action::Action;
 use crate::action::{Claims, Context, WriteFile};
 use crate::entity::Resource;
 use crate::name::ServerName;
 use crate::plan::Diff;
 use crate::server::{Command, FileSpec};
-use crate::{Error, Result};
 
 /// Writes a file that a program must accept first: the candidate is tested beside its place and never used untested.
+/// A service that reads it does so again in the same step.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ValidatedFile {
     /// The file.
     pub file: WriteFile,
-    /// The program and its arguments; the candidate's path comes behind them. Status 0 accepts.
+    /// The program and its arguments; the candidate's path comes behind them. Status 0 accepts. Empty: no test.
     pub test: Vec<String>,
+    /// The service that reads it.
+    #[serde(default)]
+    pub into_use: Option<IntoUse>,
 }
 
 impl ValidatedFile {
@@ -25,8 +30,15 @@ impl ValidatedFile {
         self.file.path.with_file_name(format!(".{}.aegir-candidate", self.file.path.file_name().unwrap_or_default()))
     }
 
+    async fn read_again(&self, cx: &Context) -> Result<()> {
+        match &self.into_use {
+            Some(into_use) => into_use.bring(cx, false, self.file.path.as_str()).await,
+            None => Ok(()),
+        }
+    }
+
     async fn tested(&self, cx: &Context) -> Result<()> {
-        let (program, args) = self.test.split_first().ok_or_else(|| Error::internal(format!("{} has no test program", self.file.path)))?;
+        let Some((program, args)) = self.test.split_first() else { return Ok(()) };
         let candidate = self.candidate();
         let content = self.file.content.materialise(cx.keyring())?;
         cx.server().write(&FileSpec { path: candidate.clone(), content, permissions: self.file.permissions.clone() }).await?;
@@ -46,7 +58,10 @@ impl Action for ValidatedFile {
     type Before = <WriteFile as Action>::Before;
 
     fn summary(&self) -> String {
-        format!("write {} after {} accepts it", self.file.path, self.test.first().map_or("its test", String::as_str))
+        match self.test.first() {
+            Some(program) => format!("write {} after {program} accepts it", self.file.path),
+            None => format!("write {}", self.file.path),
+        }
     }
 
     fn claims(&self, server: &ServerName) -> Claims {
@@ -66,12 +81,17 @@ impl Action for ValidatedFile {
         let tested = self.tested(cx).await;
         cx.remove(&self.candidate()).await?;
         tested?;
-        self.file.apply(cx, before).await
+        self.file.apply(cx, before).await?;
+        self.read_again(cx).await
     }
 
     async fn undo(&self, cx: &Context, before: &Self::Before) -> Result<()> {
         cx.remove(&self.candidate()).await?;
-        self.file.undo(cx, before).await
+        if self.file.observe(cx).await? == *before {
+            return Ok(());
+        }
+        self.file.undo(cx, before).await?;
+        self.read_again(cx).await
     }
 
     fn by_hand(&self, server: &ServerName) -> String {

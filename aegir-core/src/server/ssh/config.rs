@@ -104,7 +104,7 @@ impl SshConfig {
     }
 
     /// Refuses what `ssh` could take for something else than a host or a user.
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let host = |c: char| c.is_alphanumeric() || "-._:%[]".contains(c);
         if self.host.is_empty() || self.host.starts_with('-') || !self.host.chars().all(host) {
             return Err(Error::invalid(format!("{} is no host to connect to", shown(&self.host))));

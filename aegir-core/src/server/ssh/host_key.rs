@@ -61,10 +61,12 @@ pub fn pinned_host_keys(known_hosts: &str, host: &str, port: Option<u16>) -> Vec
     known_hosts.lines().filter(ours).filter_map(HostKey::parse).collect()
 }
 
-/// The text of a known_hosts file in which a host has exactly these keys; what other hosts have stays.
+/// The text of a known_hosts file in which a host has exactly these keys, in the place of those it had; what other hosts
+/// have stays.
 #[must_use]
 pub fn pin_host_keys(known_hosts: &str, host: &str, port: Option<u16>, keys: &[HostKey]) -> String {
     let name = known_name(host, port);
+    let mut pins: String = keys.iter().map(|key| key.named(&name).line + "\n").collect();
     let mut text = String::new();
     for line in known_hosts.lines() {
         let (names, rest) = line.trim_start().split_once(char::is_whitespace).unwrap_or((line, ""));
@@ -74,17 +76,26 @@ pub fn pin_host_keys(known_hosts: &str, host: &str, port: Option<u16>, keys: &[H
             // A line may name several hosts; the others keep it.
             let others: Vec<&str> = names.split(',').filter(|n| *n != name).collect();
             if others.is_empty() {
+                text += &std::mem::take(&mut pins);
                 continue;
             }
             text += &format!("{} {rest}", others.join(","));
         }
         text.push('\n');
     }
-    for key in keys {
-        text += &key.named(&name).line;
-        text.push('\n');
+    text + &pins
+}
+
+/// Writes keys that an operator agreed to, and that are pinned nowhere yet, to a file that only this process uses.
+pub(crate) fn agreed_file(config: &SshConfig, keys: &[HostKey]) -> Result<camino::Utf8PathBuf> {
+    let text = pin_host_keys("", &config.host, config.port, keys);
+    let hash = blake3::hash(text.as_bytes()).to_hex();
+    let file = config.control_dir.join(format!("agreed-{}-{}", std::process::id(), &hash[..16]));
+    super::link::make_control_dir(&config.control_dir)?;
+    match std::fs::write(&file, text) {
+        Ok(()) => Ok(file),
+        Err(e) => Err(Error::failed(format!("writing the agreed host keys to {file}")).context("file", &file).because(e)),
     }
-    text
 }
 
 /// Asks a server for its host keys, without logging in and without believing them.

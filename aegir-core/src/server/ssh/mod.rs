@@ -20,6 +20,7 @@ mod run;
 mod sftp;
 
 pub use config::SshConfig;
+pub(crate) use host_key::agreed_file;
 pub use host_key::{HostKey, pin_host_keys, pinned_host_keys, scan_host_keys};
 
 use std::sync::Arc;

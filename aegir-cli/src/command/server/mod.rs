@@ -1,9 +1,13 @@
 //! `aegir server …`
 
-use aegir_core::entity::Server;
+mod enrol;
+
+use aegir_core::entity::{Platform, Server};
+use aegir_core::inventory::SiteFilter;
+use aegir_core::server::HostKey;
 use aegir_core::task::Request;
 use aegir_core::{Error, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{doctor, warn_of_stuck};
 use crate::args::ServerVerb;
@@ -15,6 +19,13 @@ use crate::ui::{Table, facts, to_json};
 /// What the noun `server` does.
 pub(crate) async fn server(verb: ServerVerb, session: &Session) -> Result<u8> {
     match verb {
+        ServerVerb::Bootstrap(args) => enrol::bootstrap(args, session).await,
+        ServerVerb::Add(args) => enrol::add(*args, session).await,
+        ServerVerb::Edit(args) => enrol::edit(*args, session).await,
+        ServerVerb::Delete { server, offline, change } => {
+            let request = Request::DeleteServer { server: session.aegir.server_named(&server).await?, offline };
+            change::run(&Wanted::new(request).asking().next("aegir server list"), &change, session).await
+        }
         ServerVerb::List => list(session).await,
         ServerVerb::Show { server } => show(&server, session).await,
         ServerVerb::Verify { server, check, change } => {
@@ -34,13 +45,14 @@ async fn list(session: &Session) -> Result<u8> {
         "ServerList",
         || to_json(&servers),
         || {
-            let mut table = Table::new(&["NAME", "HOSTNAME", "SERVICES", "STAGE", "SYSTEM"]);
+            let mut table = Table::new(&["NAME", "HOSTNAME", "SERVICES", "STAGE", "REACHED BY", "SYSTEM"]);
             for server in &servers {
                 table.row([
                     server.name.to_string(),
                     server.hostname.clone(),
                     services(server).join(", "),
                     word(&server.stage),
+                    server.transport.to_string(),
                     server.facts.as_ref().map(|f| f.os.clone()).unwrap_or_default(),
                 ]);
             }
@@ -58,34 +70,56 @@ fn services(server: &Server) -> Vec<String> {
 
 /// The word that a type of ours is written as.
 fn word(value: &impl serde::Serialize) -> String {
-    match to_json(value) {
-        Value::String(text) => text,
-        other => other["type"].as_str().unwrap_or_default().to_owned(),
-    }
+    to_json(value).as_str().unwrap_or_default().to_owned()
+}
+
+/// A server with what stands on it, and the host keys that are pinned for it.
+struct Standing {
+    server: Server,
+    platforms: Vec<Platform>,
+    sites: usize,
+    keys: Vec<HostKey>,
 }
 
 async fn show(text: &str, session: &Session) -> Result<u8> {
     let name = session.aegir.server_named(text).await?;
-    let server = session
-        .aegir
-        .inventory()
+    let inventory = session.aegir.inventory();
+    let server = inventory
         .server(&name)
         .await?
         .ok_or_else(|| Error::not_found(format!("there is no server {name}")).hint("`aegir server list` shows what there is"))?;
-    session.ui.item("Server", || to_json(&server), || facts(&about(&server), &session.ui.out));
+    let mut platforms = inventory.platforms().await?;
+    platforms.retain(|p| p.server == name);
+    let sites = inventory.sites(&SiteFilter { platform: None, server: Some(name) }).await?.len();
+    let keys = session.aegir.pinned_host_keys(&server.transport).await?;
+    let standing = Standing { server, platforms, sites, keys };
+    session.ui.item("Server", || document(&standing), || facts(&about(&standing), &session.ui.out));
     Ok(exit::DONE)
 }
 
-fn about(server: &Server) -> Vec<(&'static str, String)> {
+fn document(standing: &Standing) -> Value {
+    let mut document = to_json(&standing.server);
+    document["platforms"] = standing.platforms.iter().map(|p| p.name.as_str()).collect();
+    document["sites"] = standing.sites.into();
+    document["host_keys"] = standing.keys.iter().map(|k| json!({ "kind": k.kind, "fingerprint": k.fingerprint })).collect();
+    document
+}
+
+fn about(standing: &Standing) -> Vec<(&'static str, String)> {
+    let server = &standing.server;
+    let lines = |lines: &mut dyn Iterator<Item = String>| lines.collect::<Vec<_>>().join("\n");
     let mut pairs = vec![
         ("Name", server.name.to_string()),
         ("Host name", server.hostname.clone()),
-        ("Reached by", word(&server.transport)),
+        ("Reached by", server.transport.to_string()),
+        ("Host keys", lines(&mut standing.keys.iter().map(|k| format!("{} ({})", k.fingerprint, k.kind)))),
         ("Stage", word(&server.stage)),
         ("Services", services(server).join("\n")),
+        ("Platforms", lines(&mut standing.platforms.iter().map(|p| p.name.to_string()))),
+        ("Sites", standing.sites.to_string()),
         ("Root", server.root.to_string()),
         ("Account", format!("{}, web group {}", server.user, server.web_group)),
-        ("Addresses", server.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+        ("Addresses", lines(&mut server.addresses.iter().map(ToString::to_string))),
     ];
     if let Some(facts) = &server.facts {
         let php = |p: &aegir_core::server::Php| {
@@ -93,8 +127,8 @@ fn about(server: &Server) -> Vec<(&'static str, String)> {
         };
         pairs.extend([
             ("System", format!("{}, {} processors", facts.os, facts.cpus)),
-            ("PHP", facts.php.iter().map(php).collect::<Vec<_>>().join("\n")),
-            ("Web server", facts.apache.iter().chain(&facts.nginx).cloned().collect::<Vec<_>>().join("\n")),
+            ("PHP", lines(&mut facts.php.iter().map(php))),
+            ("Web server", lines(&mut facts.apache.iter().chain(&facts.nginx).cloned())),
             ("Database", facts.db_client.clone().unwrap_or_default()),
         ]);
     }

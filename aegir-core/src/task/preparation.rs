@@ -1,0 +1,152 @@
+//! What a server needs before Aegir can work there: Aegir's own part, and what its service types add. `init` makes steps of
+//! it, `bootstrap` a script.
+
+use camino::Utf8PathBuf;
+
+use crate::action::{Feed, InstallPackages, IntoUse, MakeAccount, StartService, TurnOn, ValidatedFile, WriteFile};
+use crate::entity::{EntityRef, Server};
+use crate::plan::Plan;
+use crate::server::Permissions;
+use crate::service::{PlanContext, Preparation, RootFile, SystemService};
+use crate::template::Content;
+use crate::{Error, Result};
+
+/// The group that Debian's web servers run as; it exists on every Debian, also before one is installed.
+pub(super) const WEB_GROUP: &str = "www-data";
+
+/// What Aegir itself runs on a server, besides what every Debian has.
+const PACKAGES: &[&str] = &["sudo", "zstd", "tar"];
+
+/// Everything that packages, files and services say, of all service types, in the order of the services.
+pub(super) fn of(server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
+    let mut all = Preparation::default();
+    all.packages.extend(PACKAGES.iter().map(|p| (*p).to_owned()));
+    for service in cx.registry().service_order() {
+        if !server.services.contains_key(service) {
+            continue;
+        }
+        let one = cx.service_type(server, service)?.preparation(server, cx)?;
+        for package in one.packages {
+            if !all.packages.contains(&package) {
+                all.packages.push(package);
+            }
+        }
+        all.files.extend(one.files);
+        all.switches.extend(one.switches);
+        all.services.extend(one.services);
+        all.fed.extend(one.fed);
+        if !one.sudo.is_empty() {
+            all.files.push(sudo_file(service, &server.user, &one.sudo)?);
+        }
+    }
+    Ok(all)
+}
+
+/// The account that Aegir works as.
+pub(super) fn account(server: &Server) -> MakeAccount {
+    let group = if server.web_group.is_empty() { WEB_GROUP } else { &server.web_group };
+    MakeAccount { name: server.user.clone(), home: server.root.clone(), shell: "/bin/bash".into(), groups: vec![group.to_owned()] }
+}
+
+/// Directories of that account's, with their modes. What is below them it makes itself.
+pub(super) fn directories(server: &Server) -> Vec<(Utf8PathBuf, u32)> {
+    vec![(server.root.clone(), 0o711)]
+}
+
+/// The steps, in the order of the fields.
+pub(super) fn steps(wanted: &Preparation, server: &Server) -> Result<Plan> {
+    let (name, owner) = (&server.name, EntityRef::from(server));
+    let mut plan = Plan::empty();
+    for file in &wanted.files {
+        let permissions = Permissions::mode(file.mode);
+        let into_use = file.service.as_ref().map(|service| read_by(wanted, service)).transpose()?;
+        let file = ValidatedFile {
+            file: WriteFile { path: file.path.clone(), content: file.content.clone(), permissions },
+            test: file.test.clone(),
+            into_use: into_use.map(IntoUse::of),
+        };
+        plan = plan.then(name, &owner, &file)?;
+    }
+    for parts in &wanted.switches {
+        plan = plan.then(name, &owner, &TurnOn { parts: parts.clone(), into_use: IntoUse::of(read_by(wanted, &parts.service)?) })?;
+    }
+    for service in &wanted.services {
+        plan = plan.then(name, &owner, &StartService { service: service.name.clone(), answers: service.answers.clone() })?;
+    }
+    for fed in &wanted.fed {
+        plan = plan.then(name, &owner, &Feed { fed: fed.clone() })?;
+    }
+    Ok(plan)
+}
+
+/// The packages, and what only the master needs: it logs in to the others.
+pub(super) fn packages(wanted: &Preparation) -> InstallPackages {
+    let mut packages = wanted.packages.clone();
+    packages.push("openssh-client".to_owned());
+    InstallPackages { packages }
+}
+
+fn read_by<'a>(wanted: &'a Preparation, service: &str) -> Result<&'a SystemService> {
+    wanted
+        .services
+        .iter()
+        .find(|s| s.name == service)
+        .ok_or_else(|| Error::internal(format!("a preparation changes what {service} reads, and does not name that service")))
+}
+
+/// The rule for what one service type runs as root; a file for each.
+fn sudo_file(service: &str, user: &str, commands: &[Vec<String>]) -> Result<RootFile> {
+    Ok(RootFile {
+        path: format!("/etc/sudoers.d/aegir-{service}").into(),
+        content: Content::plain(sudo_rule(user, commands)?),
+        mode: 0o440,
+        test: vec!["visudo".to_owned(), "-cf".to_owned()],
+        service: None,
+    })
+}
+
+/// The lines of a sudo rule for exactly these commands. Words that mean something to sudo are refused, not quoted.
+fn sudo_rule(user: &str, commands: &[Vec<String>]) -> Result<String> {
+    let plain = |word: &String| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./+".contains(c));
+    let account = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if user.is_empty() || user.starts_with('-') || !user.chars().all(account) {
+        return Err(Error::invalid(format!("a sudo rule cannot name the account {}", crate::name::shown(user)))
+            .hint("choose letters, digits, _ and - for the setting `user`"));
+    }
+    let mut list = Vec::with_capacity(commands.len());
+    for argv in commands {
+        // A command alone would allow every argument.
+        let bare = argv.len() == 1;
+        match argv.first() {
+            Some(program) if program.starts_with('/') && !program.contains("..") && argv.iter().all(plain) => {
+                list.push(argv.join(" ") + if bare { " \"\"" } else { "" });
+            }
+            _ => return Err(Error::internal(format!("a sudo rule cannot allow `{}`", argv.join(" ")))),
+        }
+    }
+    Ok(format!(
+        "# Written by Aegir: exactly what it runs as root.\nDefaults:{user} !requiretty\n{user} ALL=(root) NOPASSWD: {}\n",
+        list.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argv(words: &str) -> Vec<String> {
+        words.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_sudo_rule_names_whole_commands() {
+        let rule = sudo_rule("aegir", &[argv("/usr/sbin/apache2ctl -t -D X"), argv("/usr/sbin/reload")]).unwrap();
+        assert!(rule.ends_with("\naegir ALL=(root) NOPASSWD: /usr/sbin/apache2ctl -t -D X, /usr/sbin/reload \"\"\n"), "{rule}");
+        for bad in ["apache2ctl graceful", "/bin/a *", "/bin/a,b", "/bin/../sh -c", "/bin/a !b", "/bin/a b=c", ""] {
+            assert!(sudo_rule("aegir", &[argv(bad)]).is_err(), "{bad}");
+        }
+        for bad in ["", "ALL x", "a,b", "%wheel", "-a"] {
+            assert!(sudo_rule(bad, &[]).is_err(), "{bad}");
+        }
+    }
+}
