@@ -27,9 +27,9 @@ fn of_a_platform() {
     let fleet = Fleet::of(&["web1"]);
     let path = "/var/aegir/platforms/wp";
     let before = fleet.worlds();
-    break_every_step(&fleet, &["platform", "add", "wp", "--path", path, "--server", "web1", "--from", Base::WORDPRESS]);
+    break_every_step(&fleet, &["platform", "add", "wp", "--path", path, "--server", "web1.example.com", "--from", Base::WORDPRESS]);
     fleet.master.host.exec(["sh", "-c", &format!("cd {path} && echo '// new' >> index.php && rm readme.html && echo x > new.txt")]).ok();
-    fleet.host("web1").exec(["sh", "-c", "echo '# by hand' >> /var/aegir/config/web1/platform.d/wp.conf"]).ok();
+    fleet.host("web1").exec(["sh", "-c", "echo '# by hand' >> /var/aegir/config/web1.example.com/platform.d/wp.conf"]).ok();
     break_every_step(&fleet, &["platform", "verify", "wp"]);
     break_every_step(&fleet, &["platform", "delete", "wp"]);
     fleet.assert_unchanged(&before, "a platform that came and went");

@@ -7,10 +7,10 @@ use crate::fleet::Fleet;
 #[test]
 fn a_site_uses_a_database_on_a_third_server() {
     let mut fleet = Fleet::of(&["web1", "web2"]);
-    let db = fleet.join("db1", "db", "mysql");
-    fleet.add_platform("wp", "web1").ok();
+    let db = fleet.join_database("db1");
+    fleet.add_platform("wp", "web1.example.com").ok();
     let before = fleet.worlds();
-    fleet.master.aegir(["site", "install", "far.example.com", "--platform", "wp", "--db-server", "db1", "--title", "Far Away"]).ok();
+    fleet.master.aegir(["site", "install", "far.example.com", "--platform", "wp", "--db-server", "db1.example.com", "--title", "Far Away"]).ok();
     let page = fleet.page("far.example.com");
     assert!(page.status == 200 && page.body.contains("Far Away"), "{} {}", page.status, page.body);
 
@@ -23,7 +23,7 @@ fn a_site_uses_a_database_on_a_third_server() {
 
     // The same credentials open nothing from elsewhere, not from the master either.
     let web1 = fleet.host("web1");
-    let credentials = web1.read("/var/aegir/config/web1/credentials.d/far.example.com.php");
+    let credentials = web1.read("/var/aegir/config/web1.example.com/credentials.d/far.example.com.php");
     let password = credentials.lines().find(|l| l.contains("pass")).and_then(|l| l.split('\'').nth(3)).expect("a password").to_owned();
     let options = format!("[client]\nuser=farexamplecom\npassword=\"{password}\"\nhost=db1.example.com\nprotocol=tcp\n");
     for (host, opens) in [(web1, true), (fleet.host("web2"), false), (&fleet.master.host, false)] {
@@ -54,16 +54,16 @@ fn a_site_uses_a_database_on_a_third_server() {
 #[test]
 fn a_database_that_cannot_be_reached_is_refused_and_nothing_is_granted() {
     let mut fleet = Fleet::with_wordpress();
-    let db = fleet.join("db1", "db", "mysql");
+    let db = fleet.join_database("db1");
     db.stop(Service::MariaDb);
     // As Debian has it; the lab's own base listens for everybody.
     db.write("/etc/mysql/mariadb.conf.d/99-listen.cnf", "[mysqld]\nbind-address=127.0.0.1\n");
     db.start(Service::MariaDb);
     let before = (fleet.worlds(), fleet.master.rows());
-    let install = || fleet.master.aegir(["site", "install", "x.example.com", "--platform", "wp", "--db-server", "db1"]);
+    let install = || fleet.master.aegir(["site", "install", "x.example.com", "--platform", "wp", "--db-server", "db1.example.com"]);
     let refused = install();
     assert_eq!(refused.status, 8, "{}", refused.stderr);
-    for word in ["cannot be used from web1", "listens on 127.0.0.1 only", "db.listen="] {
+    for word in ["cannot be used from web1.example.com", "listens on 127.0.0.1 only", "db.listen="] {
         assert!(refused.stderr.contains(word), "{word} is not in: {}", refused.stderr);
     }
     db.stop(Service::MariaDb);
@@ -72,4 +72,28 @@ fn a_database_that_cannot_be_reached_is_refused_and_nothing_is_granted() {
     db.start(Service::MariaDb);
     assert_eq!(before.1, fleet.master.rows(), "a refusal changed the inventory");
     fleet.assert_unchanged(&before.0, "a refused installation");
+}
+
+#[test]
+fn the_masters_database_server_listens_when_it_is_told_to() {
+    let fleet = Fleet::with_wordpress();
+    // As Debian has it; the lab's own base listens for everybody.
+    fleet.host.stop(Service::MariaDb);
+    fleet.host.exec(["sed", "-i", "/bind-address/d", "/etc/mysql/mariadb.conf.d/99-lab.cnf"]).ok();
+    fleet.host.start(Service::MariaDb);
+    let refused = fleet.install("one.example.com", "One");
+    let address = fleet.host.v4().to_string();
+    assert_eq!(refused.status, 8, "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("aegir init --db-listen {address}")), "{}", refused.stderr);
+
+    let init = || fleet.host.exec(["/usr/local/bin/aegir", "init", "--db-listen", &address]);
+    init().ok();
+    fleet.install("one.example.com", "One").ok();
+    assert_eq!(fleet.page("one.example.com").status, 200);
+    assert_eq!(fleet.host.exec(["mariadb", "-BNe", "SELECT @@bind_address"]).ok().trim(), address);
+    let process = fleet.host.exec(["pgrep", "-x", "mariadbd"]).ok();
+    let again = init();
+    assert!(again.success() && again.stderr.contains("nothing to change"), "{}", again.stderr);
+    assert_eq!(process, fleet.host.exec(["pgrep", "-x", "mariadbd"]).ok(), "restarted only when something changed");
+    assert_eq!(fleet.host.exec(["/usr/local/bin/aegir", "init", "--db-listen", "0.0.0.0;x"]).status, 64);
 }

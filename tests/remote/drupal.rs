@@ -21,7 +21,7 @@ fn try_tree(fleet: &Fleet, name: &str, source: &str) {
     let (master, web1) = (&fleet.master, fleet.host("web1"));
     let path = format!("/var/aegir/platforms/{name}");
     let before = fleet.worlds();
-    let added = master.aegir(["platform", "add", name, "--path", &path, "--server", "web1", "--from", source]);
+    let added = master.aegir(["platform", "add", name, "--path", &path, "--server", "web1.example.com", "--from", source]);
     if added.status == 8 {
         assert!(added.stderr.contains("runs on PHP"), "{}", added.stderr);
         fleet.assert_unchanged(&before, "a refused platform");

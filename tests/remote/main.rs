@@ -6,6 +6,7 @@ mod database;
 mod drupal;
 mod fleet;
 mod platform;
+mod seed;
 mod site;
 
 /// The command under test.

@@ -58,7 +58,7 @@ fn delete_removes_what_was_sent_and_never_what_somebody_put_on_the_master() {
     let (master, web1) = (&fleet.master, fleet.host("web1"));
     master.host.exec(["cp", "-a", Base::WORDPRESS, "/srv/own"]).ok();
     master.host.exec(["chown", "-R", "aegir:", "/srv/own"]).ok();
-    let add = ["platform", "add", "own", "--path", "/srv/own", "--server", "web1"];
+    let add = ["platform", "add", "own", "--path", "/srv/own", "--server", "web1.example.com"];
     let refused = master.aegir(add);
     assert_eq!(refused.status, 8, "{}", refused.stderr);
     assert!(refused.stderr.contains("install -d -o aegir -g aegir /srv"), "{}", refused.stderr);
@@ -76,17 +76,17 @@ fn delete_removes_what_was_sent_and_never_what_somebody_put_on_the_master() {
 #[test]
 fn what_does_not_fit_is_refused_before_anything_is_copied() {
     let mut fleet = Fleet::of(&["web1"]);
-    fleet.join("db1", "db", "mysql");
+    fleet.join_database("db1");
     let (master, web1) = (&fleet.master, fleet.host("web1"));
     web1.exec(["install", "-d", "-o", "aegir", "-g", "aegir", "/var/aegir/platforms/taken"]).ok();
     master.host.exec(["sh", "-c", &format!("cp -r {} /opt/new && sed -i \"s/required_php_version = .*/required_php_version = '9.9.0';/\" /opt/new/wp-includes/version.php", Base::WORDPRESS)]).ok();
     let before = (fleet.worlds(), master.rows());
     let cases: [(&[&str], i32, &str); 6] = [
-        (&["--path", PATH, "--server", "db1", "--from", Base::WORDPRESS], 8, "db1 offers no web service"),
-        (&["--path", "/var/aegir/platforms/taken", "--server", "web1", "--from", Base::WORDPRESS], 6, "exists on web1"),
-        (&["--path", "/opt/x", "--server", "web1", "--from", Base::WORDPRESS], 8, "install -d -o aegir"),
-        (&["--path", PATH, "--server", "web1", "--from", "/opt/new"], 8, "PHP"),
-        (&["--path", PATH, "--server", "web1"], 8, "does not exist on server_master"),
+        (&["--path", PATH, "--server", "db1.example.com", "--from", Base::WORDPRESS], 8, "db1.example.com offers no web service"),
+        (&["--path", "/var/aegir/platforms/taken", "--server", "web1.example.com", "--from", Base::WORDPRESS], 6, "exists on web1.example.com"),
+        (&["--path", "/opt/x", "--server", "web1.example.com", "--from", Base::WORDPRESS], 8, "install -d -o aegir"),
+        (&["--path", PATH, "--server", "web1.example.com", "--from", "/opt/new"], 8, "PHP"),
+        (&["--path", PATH, "--server", "web1.example.com"], 8, "does not exist on server_master"),
         (&["--path", PATH, "--server", "web9", "--from", Base::WORDPRESS], 5, "no server web9"),
     ];
     for (args, status, says) in cases {

@@ -23,11 +23,11 @@ fn a_site_lives_on_the_remote_and_its_archive_comes_home() {
     let upload = "/var/aegir/platforms/wp/sites/one.example.com/files/upload.bin";
     web1.exec(["sh", "-c", &format!("head -c 3000000 /dev/urandom > {upload}; chown www-data:www-data {upload}")]).ok();
     let sum = web1.exec(["sha256sum", upload]).ok();
-    for args in [["server", "verify", "web1"], ["platform", "verify", "wp"], ["site", "verify", "one.example.com"]] {
+    for args in [["server", "verify", "web1.example.com"], ["platform", "verify", "wp"], ["site", "verify", "one.example.com"]] {
         let run = master.aegir(args);
         assert!(run.success() && run.stderr.contains("nothing to change"), "{args:?}: {}", run.stderr);
     }
-    web1.exec(["sh", "-c", "echo '# by hand' >> /var/aegir/config/web1/vhost.d/one.example.com.conf; chmod 777 /var/aegir/platforms/wp/sites/one.example.com/files"]).ok();
+    web1.exec(["sh", "-c", "echo '# by hand' >> /var/aegir/config/web1.example.com/vhost.d/one.example.com.conf; chmod 777 /var/aegir/platforms/wp/sites/one.example.com/files"]).ok();
     master.aegir(["site", "verify", "one.example.com"]).ok();
     web1.exec(["mv", upload, "/root/upload.bin"]).ok();
     fleet.assert_unchanged(&settled, "a verify after a hand edit");
@@ -63,5 +63,5 @@ fn who_cannot_reach_the_page_from_the_master_is_told() {
     fleet.master.host.exec(["sh", "-c", "echo '127.0.0.9 elsewhere' > /etc/hosts.new; sed 's/web1.example.com//' /etc/hosts >> /etc/hosts.new; cat /etc/hosts.new > /etc/hosts; echo '127.0.0.1 web1.example.com' >> /etc/hosts"]).ok();
     let run = fleet.master.install("one.example.com", "One");
     assert!(run.success(), "{}", run.stderr);
-    assert!(run.stderr.contains("is served on web1 itself, but server_master does not get it"), "{}", run.stderr);
+    assert!(run.stderr.contains("is served on web1.example.com itself, but server_master does not get it"), "{}", run.stderr);
 }

@@ -117,6 +117,13 @@ pub struct ChangeServer {
     pub host_keys: Trust,
 }
 
+impl ChangeServer {
+    /// Changes nothing yet.
+    pub fn nothing(server: ServerName) -> Self {
+        Self { server, hostname: None, transport: None, stage: None, services: BTreeMap::new(), host_keys: Trust::default() }
+    }
+}
+
 /// A platform to add.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct AddPlatform {

@@ -1,5 +1,7 @@
 //! The settings of the service type `mysql`: where it is, and who administers it.
 
+use std::net::IpAddr;
+
 use aegir_core::entity::{Server, Transport};
 use aegir_core::secret::Sealed;
 use aegir_core::{Error, Result};
@@ -26,10 +28,10 @@ pub struct Config {
     /// The Unix socket for the administrator's own connections; unset for Debian's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<String>,
-    /// Whether sites on other servers connect: the database server then listens on all addresses. When unset, it does on
-    /// every server but the master.
+    /// The address it listens on, so that sites on other web servers can connect; several with commas, `*` for all. When
+    /// unset, all on every server but the master, where nothing is changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub network: Option<bool>,
+    pub listen: Option<String>,
     /// The administrator: may make and drop databases and users, and grant.
     #[serde(default = "user")]
     pub user: String,
@@ -61,6 +63,10 @@ impl Config {
         if !plain(&self.user, "_-.") || self.user.len() > 80 {
             return Err(Error::invalid("the user of mysql must be letters, digits and _ - ."));
         }
+        let address = |text: &str| text == "*" || text.parse::<IpAddr>().is_ok();
+        if self.listen.as_deref().is_some_and(|list| !list.split(',').all(address)) {
+            return Err(Error::invalid("what mysql listens on must be an address, several with commas, or *"));
+        }
         if self.port == 0 {
             return Err(Error::invalid("the port of mysql must be 1 to 65535"));
         }
@@ -85,7 +91,8 @@ impl Config {
         let socket = itself && (!local || self.socket.is_some() || self.port == PORT);
         let socket = socket.then(|| self.socket.clone().unwrap_or_else(|| SOCKET.to_owned()));
         let (host, password) = (self.host.clone(), self.password.clone());
-        Ok(Access { server: server.name.clone(), host, port: self.port, socket, user: self.user.clone(), password })
+        let user = if password.is_some() { &self.user } else { &server.user };
+        Ok(Access { server: server.name.clone(), host, port: self.port, socket, user: user.clone(), password })
     }
 }
 
@@ -106,6 +113,8 @@ mod tests {
             serde_json::json!({"user": "a'b"}),
             serde_json::json!({"port": 0}),
             serde_json::json!({"socket": "../x"}),
+            serde_json::json!({"listen": "0.0.0.0\nskip-grant-tables"}),
+            serde_json::json!({"listen": "db.example.com"}),
         ] {
             assert!(config(bad.clone()).check().is_err(), "{bad}");
         }

@@ -33,9 +33,9 @@ pub(super) fn preparation(config: &Config, server: &Server) -> Result<Preparatio
     let service = "mariadb".to_owned();
     let remote = server.transport != Transport::Local;
     wanted.packages = words(PACKAGES);
-    if config.network.unwrap_or(remote) {
+    if let Some(address) = config.listen.as_deref().or(remote.then_some("*")) {
         let text = format!(
-            "# Written by Aegir: sites on other web servers connect to this one, each as a user of its own.\n[mariadbd]\nbind-address = *\nport = {}\n",
+            "# Written by Aegir: sites on other web servers connect to this one, each as a user of its own.\n[mariadbd]\nbind-address = {address}\nport = {}\n",
             config.port
         );
         wanted.files = vec![RootFile {
