@@ -9,6 +9,7 @@
 //! | [`service`], [`application`] | the traits to implement, and the registry |
 //! | [`plan`], [`action`] | what will be done, as data; changes that can be taken back |
 //! | [`engine`], [`event`] | does it, with a write-ahead journal; says so |
+//! | [`distribution`] | brings trees from the master to servers |
 //! | [`inventory`], [`entity`], [`name`] | what Aegir knows; plain data; names valid by construction |
 //! | [`server`], [`template`], [`secret`], [`settings`] | machines, configuration files, sealed values, settings |
 //!
@@ -18,6 +19,7 @@ pub mod action;
 mod aegir;
 pub mod application;
 mod connections;
+pub mod distribution;
 pub mod engine;
 pub mod entity;
 mod error;

@@ -13,6 +13,7 @@ mod fetch;
 mod file;
 mod link;
 mod machine;
+mod push;
 mod record;
 mod server;
 mod tree;
@@ -28,6 +29,7 @@ pub use link::Link;
 pub use machine::{
     Answers, Feed, InstallPackages, IntoUse, KeyFile, KeyPair, MakeAccount, OwnDirectory, StartService, TurnOn, ValidatedFile,
 };
+pub use push::PushTree;
 pub use record::{ForgetPlatform, ForgetSite, RecordPlatform, RecordServer, RecordSite};
 pub use server::{ForgetServer, PinHostKeys};
 pub use tree::{PurgeTree, TrashTree};

@@ -21,11 +21,17 @@ pub(crate) use ssh::agreed_file;
 pub use ssh::{HostKey, SshConfig, SshServer, pin_host_keys, pinned_host_keys, scan_host_keys};
 pub use tunnel::Tunnel;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use camino::Utf8Path;
 
 use crate::Result;
+use crate::distribution::{self, Keep, Op, Package, Progress, Survey};
 use crate::name::ServerName;
+
+/// What a command reads as it comes: pieces, or why there are no more. Whoever makes them is kept at the pace of who takes them.
+pub type Stream = tokio::sync::mpsc::Receiver<std::io::Result<Vec<u8>>>;
 
 /// A live handle on one machine.
 ///
@@ -58,6 +64,21 @@ pub trait Server: std::fmt::Debug + Send + Sync {
     async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched>;
     /// A local way to a Unix socket there, open for as long as the connection. Whether anybody listens there shows on use.
     async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel>;
+    /// Runs a command that reads a stream to its end. Its limit is silence: how long it may take nothing of the stream, or
+    /// go on when that has ended; a stream may last as long as it needs. What ends with an error ends the command.
+    async fn feed(&self, command: &Command, stream: Stream) -> Result<Output>;
+    /// What stands in a tree, but for what is kept. No link is followed.
+    async fn survey(&self, root: &Utf8Path, keep: &Keep) -> Result<Survey> {
+        distribution::survey(self, root, keep).await
+    }
+    /// Unpacks in a directory; `packed` where [`Survey::zstd`] says that it can.
+    async fn unpack(&self, into: &Utf8Path, package: &Arc<Package>, packed: bool, progress: &Arc<Progress>) -> Result<()> {
+        distribution::unpack(self, into, package, packed, progress).await
+    }
+    /// Makes small changes to a tree, in order; stops at the first that fails. `late`: what finds nothing in its place counts as done.
+    async fn amend(&self, tree: &Utf8Path, ops: &[Op], late: bool) -> Result<()> {
+        distribution::amend(self, tree, ops, late).await
+    }
     /// Removes a file, link or whole directory. Only the ledger gives out an [`OwnedPath`].
     async fn remove(&self, path: &OwnedPath) -> Result<()>;
 }

@@ -6,7 +6,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::action::PushTree;
 use crate::application::Application;
+use crate::distribution::{self, Keep};
 use crate::entity::{Codebase, EntityRef, Platform, Resource, ResourceKind, Server};
 use crate::inventory::SiteFilter;
 use crate::name::ServerName;
@@ -14,6 +16,9 @@ use crate::plan::Plan;
 use crate::server::{Command, FileKind, Observer};
 use crate::service::{Code, PlanContext};
 use crate::{Error, Result};
+
+/// What version control keeps beside the code: it may hold more than anybody should serve.
+const VERSION_CONTROL: [&str; 5] = [".git", ".hg", ".svn", ".bzr", "CVS"];
 
 /// The code of a platform that stands at its path on the master.
 pub(super) async fn standing(platform: &Platform, cx: &PlanContext<'_>) -> Result<Code> {
@@ -83,32 +88,41 @@ pub(super) async fn distribution(
     if !is_remote(server) {
         return Ok(Plan::empty());
     }
-    let kept = kept(platform, server, application, cx).await?;
-    let _ = (code, kept);
-    Ok(Plan::empty())
+    let tree = PushTree {
+        source: platform.path.clone(),
+        until: (code.root != platform.path).then(|| code.root.clone()),
+        target: platform.path.clone(),
+        keep: keep(platform, server, application, cx).await?,
+    };
+    distribution::push(Plan::empty(), &server.name, &EntityRef::from(platform), &tree)
 }
 
-/// What below the platform's path has another authority than the master's code, relative to the path: what the
-/// application says is no code, what sites own there, and the files that we render for all of them.
-async fn kept(platform: &Platform, server: &Server, application: &dyn Application, cx: &PlanContext<'_>) -> Result<Vec<Utf8PathBuf>> {
-    let docroot = &platform.codebase.docroot;
-    let mut kept: Vec<Utf8PathBuf> = application.not_code().iter().map(|path| docroot.join(path)).collect();
+/// What below the platform's path has another authority than the master's code: what the application says is no code, what
+/// sites own there, and the files that we render for all of them.
+async fn keep(platform: &Platform, server: &Server, application: &dyn Application, cx: &PlanContext<'_>) -> Result<Keep> {
+    let mut keep = Keep::nothing();
+    for path in VERSION_CONTROL {
+        keep = keep.path(path)?;
+    }
+    for pattern in application.not_code() {
+        keep = keep.pattern(platform.codebase.docroot.join(pattern))?;
+    }
     let below = |resource: Resource| -> Option<Utf8PathBuf> {
         let ours = resource.kind == ResourceKind::Path && resource.server == server.name;
         let relative = Utf8Path::new(&resource.name).strip_prefix(&platform.path).ok()?;
         (ours && !relative.as_str().is_empty()).then(|| relative.to_owned())
     };
     for site in cx.inventory().sites(&SiteFilter { platform: Some(platform.name.clone()), server: None }).await? {
-        kept.extend(cx.inventory().owned_by(&EntityRef::Site(site.uri)).await?.into_iter().filter_map(below));
+        for path in cx.inventory().owned_by(&EntityRef::Site(site.uri)).await?.into_iter().filter_map(below) {
+            keep = keep.path(path)?;
+        }
     }
     let files = cx.observe(&server.name).await?;
     for path in cx.inventory().owned_by(&EntityRef::from(platform)).await?.into_iter().filter_map(below) {
         // A directory that we had to make may hold code as well: what we rendered into it is recorded by itself.
         if files.stat(&platform.path.join(&path)).await?.is_some_and(|stat| stat.kind != FileKind::Dir) {
-            kept.push(path);
+            keep = keep.path(path)?;
         }
     }
-    kept.sort_unstable();
-    kept.dedup();
-    Ok(kept)
+    Ok(keep)
 }

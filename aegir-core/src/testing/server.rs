@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::name::ServerName;
-use crate::server::{Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Tunnel};
+use crate::server::{Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Stream, Tunnel};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +127,13 @@ impl Server for FakeServer {
             .iter()
             .find_map(|answer| answer(command))
             .ok_or_else(|| Error::failed(format!("nobody expected the command {command}")))
+    }
+
+    async fn feed(&self, command: &Command, mut stream: Stream) -> Result<Output> {
+        while let Some(piece) = stream.recv().await {
+            piece.map_err(|e| Error::failed(format!("feeding {command}")).because(e))?;
+        }
+        self.run(command).await
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {

@@ -34,7 +34,7 @@ use tokio::sync::{Mutex, Semaphore};
 use self::link::Link;
 use self::sftp::{Fault, Sftp};
 use super::fetch::Intake;
-use super::{Command, DirSpec, Facts, Fetched, FileSpec, FileStat, Output, OwnedPath, Server, Tunnel};
+use super::{Command, DirSpec, Facts, Fetched, FileSpec, FileStat, Output, OwnedPath, Server, Stream, Tunnel};
 use crate::name::ServerName;
 use crate::{Error, Result};
 
@@ -199,6 +199,11 @@ impl Server for SshServer {
     async fn run(&self, command: &Command) -> Result<Output> {
         let _permit = self.commands.acquire().await.map_err(|e| Error::internal("no permit for a command").because(e))?;
         run::run(&self.link, command).await
+    }
+
+    async fn feed(&self, command: &Command, stream: Stream) -> Result<Output> {
+        let _permit = self.commands.acquire().await.map_err(|e| Error::internal("no permit for a command").because(e))?;
+        run::feed(&self.link, command, stream).await
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {

@@ -1,0 +1,1 @@
+//! Sources that must not delete, targets that lead elsewhere, files that change, disks that are full.
