@@ -13,7 +13,7 @@ fn from_bare_machines_to_sites_on_remote_servers() {
     let (web1, web2) = (fleet.remotes[0].clone(), fleet.remotes[1].clone());
 
     // "3. Follow the steps for setting up a remote web server carefully": one script, made by us, run there as root.
-    let said = fleet.bootstrap(&web1, &[]).ok();
+    let said = fleet.bootstrap(&web1, &["--name", "web1", "--web", "apache"]).ok();
     assert!(web1.runs(Service::Apache) && web1.runs(Service::PhpFpm) && !web1.runs(Service::MariaDb));
 
     // "4. You need to have the passphraseless ssh working and proven. You MUST log in manually the first time": nobody does.

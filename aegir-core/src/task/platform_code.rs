@@ -18,7 +18,7 @@ use crate::service::{Code, PlanContext};
 use crate::{Error, Result};
 
 /// What version control keeps beside the code: it may hold more than anybody should serve.
-const VERSION_CONTROL: [&str; 5] = [".git", ".hg", ".svn", ".bzr", "CVS"];
+const VERSION_CONTROL: [&str; 4] = [".git", ".hg", ".svn", ".bzr"];
 
 /// The code of a platform that stands at its path on the master.
 pub(super) async fn standing(platform: &Platform, cx: &PlanContext<'_>) -> Result<Code> {
@@ -92,14 +92,20 @@ pub(super) async fn distribution(
         source: platform.path.clone(),
         until: (code.root != platform.path).then(|| code.root.clone()),
         target: platform.path.clone(),
-        keep: keep(platform, server, application, cx).await?,
+        keep: keep(platform, server, code, application, cx).await?,
     };
     distribution::push(Plan::empty(), &server.name, &EntityRef::from(platform), &tree)
 }
 
 /// What below the platform's path has another authority than the master's code: what the application says is no code, what
 /// sites own there, and the files that we render for all of them.
-async fn keep(platform: &Platform, server: &Server, application: &dyn Application, cx: &PlanContext<'_>) -> Result<Keep> {
+async fn keep(
+    platform: &Platform,
+    server: &Server,
+    code: &Code,
+    application: &dyn Application,
+    cx: &PlanContext<'_>,
+) -> Result<Keep> {
     let mut keep = Keep::nothing();
     for path in VERSION_CONTROL {
         keep = keep.path(path)?;
@@ -119,8 +125,10 @@ async fn keep(platform: &Platform, server: &Server, application: &dyn Applicatio
     }
     let files = cx.observe(&server.name).await?;
     for path in cx.inventory().owned_by(&EntityRef::from(platform)).await?.into_iter().filter_map(below) {
-        // A directory that we had to make may hold code as well: what we rendered into it is recorded by itself.
-        if files.stat(&platform.path.join(&path)).await?.is_some_and(|stat| stat.kind != FileKind::Dir) {
+        // A directory that we had to make is code as soon as the code has it, too; what we rendered into it is recorded by
+        // itself.
+        let there = files.stat(&platform.path.join(&path)).await?;
+        if there.is_some_and(|stat| stat.kind != FileKind::Dir) || code.files.stat(&code.root.join(&path)).await?.is_none() {
             keep = keep.path(path)?;
         }
     }
