@@ -9,20 +9,20 @@ fn of_an_installation() {
     let install = ["site", "install", "kill.example.com", "--platform", "wp", "--title", "Killed"];
     let mut event = 1;
     loop {
-        let run = fleet.master.faulty(&format!("die-event:{event}"), install);
+        let run = fleet.faulty(&format!("die-event:{event}"), install);
         if !matches!(run.status, 137 | -9 | 9) {
             run.ok();
             break;
         }
-        fleet.master.aegir(["task", "recover"]).ok();
-        let state = fleet.master.json(["task", "list"])["items"][0]["state"].as_str().unwrap_or_default().to_owned();
+        fleet.aegir(["task", "recover"]).ok();
+        let state = fleet.json(["task", "list"])["items"][0]["state"].as_str().unwrap_or_default().to_owned();
         match state.as_str() {
             "rolled_back" => fleet.assert_unchanged(&before, "a killed installation"),
             "done" => {
                 let page = fleet.page("kill.example.com");
                 assert!(page.status == 200 && page.body.contains("Killed"), "{}", page.status);
-                fleet.master.aegir(["site", "delete", "kill.example.com", "--yes"]).ok();
-                fleet.master.host.exec(["sh", "-c", "rm /var/aegir/backups/kill*"]).ok();
+                fleet.aegir(["site", "delete", "kill.example.com", "--yes"]).ok();
+                fleet.host.exec(["sh", "-c", "rm /var/aegir/backups/kill*"]).ok();
                 fleet.assert_unchanged(&before, "a killed, finished and deleted site");
             }
             other => panic!("killed at event {event} it ended {other}"),

@@ -12,13 +12,13 @@ fn every_tree_named_installs_and_serves_on_a_remote_or_is_refused() {
     let fleet = Fleet::of(&["web1"]);
     for (index, tree) in trees.iter().enumerate() {
         let (name, source) = (format!("d{index}"), format!("/mnt/d{index}"));
-        fleet.master.host.bind_mount(tree, &source);
+        fleet.host.bind_mount(tree, &source);
         try_tree(&fleet, &name, &source);
     }
 }
 
 fn try_tree(fleet: &Fleet, name: &str, source: &str) {
-    let (master, web1) = (&fleet.master, fleet.host("web1"));
+    let (master, web1) = (&fleet.master, fleet.remote("web1"));
     let path = format!("/var/aegir/platforms/{name}");
     let before = fleet.worlds();
     let added = master.aegir(["platform", "add", name, "--path", &path, "--server", "web1.example.com", "--from", source]);
@@ -38,7 +38,21 @@ fn try_tree(fleet: &Fleet, name: &str, source: &str) {
     }
     let link = master.aegir(["site", "login", &uri]).ok();
     let (resolve, jar) = (format!("{uri}:80:127.0.0.1"), format!("/root/{name}.jar"));
-    let follow = ["curl", "-sSL", "--resolve", &resolve, "-c", &jar, "-b", &jar, "-o", "/dev/null", "-w", "%{http_code} %{url_effective}", link.trim()];
+    let follow = [
+        "curl",
+        "-sSL",
+        "--resolve",
+        &resolve,
+        "-c",
+        &jar,
+        "-b",
+        &jar,
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code} %{url_effective}",
+        link.trim(),
+    ];
     let landed = web1.exec(follow).ok();
     assert!(landed.starts_with("200 ") && landed.contains("/user/1"), "{name}: the login link landed at {landed}");
     master.aegir(["site", "delete", &uri, "--yes"]).ok();

@@ -19,6 +19,13 @@ impl Fleet {
         Self { servers: Servers::new(BINARY, web) }
     }
 
+    /// A master, and web servers of these names that have a database service each.
+    pub(crate) fn of_both(names: &[&str]) -> Self {
+        let servers = Servers::bare(BINARY, names);
+        servers.remotes.iter().for_each(|remote| servers.enrol(remote, &["--web", "apache", "--db", "mysql"]));
+        Self { servers }
+    }
+
     /// The same with the platform `wp` on `web1`: Debian's WordPress.
     pub(crate) fn with_wordpress() -> Self {
         let fleet = Self::of(&["web1"]);
@@ -49,13 +56,13 @@ impl Fleet {
     }
 
     /// One of the machines.
-    pub(crate) fn host(&self, name: &str) -> &Host {
+    pub(crate) fn remote(&self, name: &str) -> &Host {
         self.remotes.iter().find(|h| h.name() == name).unwrap_or_else(|| panic!("the fleet has no {name}"))
     }
 
     /// The front page of a site on `web1`.
     pub(crate) fn page(&self, uri: &str) -> Page {
-        self.host("web1").http(80, uri, "/")
+        self.remote("web1").http(80, uri, "/")
     }
 
     /// Everything on every machine that a task could have changed.

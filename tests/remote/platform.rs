@@ -11,7 +11,7 @@ const PATH: &str = "/var/aegir/platforms/wp";
 #[test]
 fn verify_sends_code_and_leaves_uploads_and_sites() {
     let fleet = Fleet::with_site();
-    let (master, web1) = (&fleet.master, fleet.host("web1"));
+    let (master, web1) = (&fleet.master, fleet.remote("web1"));
     let nothing = |what: &str| {
         let run = master.aegir(["platform", "verify", "wp"]);
         assert!(run.success() && run.stderr.contains("nothing to change"), "{what}: {}", run.stderr);
@@ -25,7 +25,9 @@ fn verify_sends_code_and_leaves_uploads_and_sites() {
     for upload in &uploads {
         web1.exec(["install", "-D", "-o", "www-data", "-g", "www-data", "/etc/hostname", upload]).ok();
     }
-    let kept = |host: &aegir_testkit::lab::Host| host.exec(["sh", "-c", &format!("cd {PATH}; find sites wp-config.php wp-content/uploads wp-content/mu-plugins/aegir-login.php -printf '%p %m %u %s\n' | sort")]).ok();
+    let kept = |host: &aegir_testkit::lab::Host| {
+        host.exec(["sh", "-c", &format!("cd {PATH}; find sites wp-config.php wp-content/uploads wp-content/mu-plugins/aegir-login.php -printf '%p %m %u %s\n' | sort")]).ok()
+    };
     let before = kept(web1);
     nothing("uploads are no change");
 
@@ -55,7 +57,7 @@ fn verify_sends_code_and_leaves_uploads_and_sites() {
 #[test]
 fn delete_removes_what_was_sent_and_never_what_somebody_put_on_the_master() {
     let fleet = Fleet::of(&["web1"]);
-    let (master, web1) = (&fleet.master, fleet.host("web1"));
+    let (master, web1) = (&fleet.master, fleet.remote("web1"));
     master.host.exec(["cp", "-a", Base::WORDPRESS, "/srv/own"]).ok();
     master.host.exec(["chown", "-R", "aegir:", "/srv/own"]).ok();
     let add = ["platform", "add", "own", "--path", "/srv/own", "--server", "web1.example.com"];
@@ -77,13 +79,17 @@ fn delete_removes_what_was_sent_and_never_what_somebody_put_on_the_master() {
 fn what_does_not_fit_is_refused_before_anything_is_copied() {
     let mut fleet = Fleet::of(&["web1"]);
     fleet.join_database("db1");
-    let (master, web1) = (&fleet.master, fleet.host("web1"));
+    let (master, web1) = (&fleet.master, fleet.remote("web1"));
     web1.exec(["install", "-d", "-o", "aegir", "-g", "aegir", "/var/aegir/platforms/taken"]).ok();
     master.host.exec(["sh", "-c", &format!("cp -r {} /opt/new && sed -i \"s/required_php_version = .*/required_php_version = '9.9.0';/\" /opt/new/wp-includes/version.php", Base::WORDPRESS)]).ok();
     let before = (fleet.worlds(), master.rows());
     let cases: [(&[&str], i32, &str); 6] = [
         (&["--path", PATH, "--server", "db1.example.com", "--from", Base::WORDPRESS], 8, "db1.example.com offers no web service"),
-        (&["--path", "/var/aegir/platforms/taken", "--server", "web1.example.com", "--from", Base::WORDPRESS], 6, "exists on web1.example.com"),
+        (
+            &["--path", "/var/aegir/platforms/taken", "--server", "web1.example.com", "--from", Base::WORDPRESS],
+            6,
+            "exists on web1.example.com",
+        ),
         (&["--path", "/opt/x", "--server", "web1.example.com", "--from", Base::WORDPRESS], 8, "install -d -o aegir"),
         (&["--path", PATH, "--server", "web1.example.com", "--from", "/opt/new"], 8, "PHP"),
         (&["--path", PATH, "--server", "web1.example.com"], 8, "does not exist on server_master"),

@@ -5,7 +5,7 @@ use crate::fleet::Fleet;
 #[test]
 fn a_site_lives_on_the_remote_and_its_archive_comes_home() {
     let fleet = Fleet::with_wordpress();
-    let (master, web1) = (&fleet.master, fleet.host("web1"));
+    let (master, web1) = (&fleet.master, fleet.remote("web1"));
     let before = fleet.worlds();
     let knowledge = master.knowledge();
     let installed = master.install("one.example.com", "The Far One");
@@ -34,7 +34,20 @@ fn a_site_lives_on_the_remote_and_its_archive_comes_home() {
     web1.exec(["mv", "/root/upload.bin", upload]).ok();
 
     let link = master.aegir(["site", "login", "one.example.com"]).ok();
-    let follow = ["curl", "-sSL", "--resolve", "one.example.com:80:127.0.0.1", "-c", "/root/jar", "-b", "/root/jar", "-o", "/dev/null", "-w", "%{url_effective}"];
+    let follow = [
+        "curl",
+        "-sSL",
+        "--resolve",
+        "one.example.com:80:127.0.0.1",
+        "-c",
+        "/root/jar",
+        "-b",
+        "/root/jar",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{url_effective}",
+    ];
     let landed = web1.exec(follow.iter().copied().chain([link.trim()])).ok();
     assert!(landed.contains("/wp-admin"), "{landed}");
 
@@ -60,8 +73,8 @@ fn a_site_lives_on_the_remote_and_its_archive_comes_home() {
 fn who_cannot_reach_the_page_from_the_master_is_told() {
     let fleet = Fleet::with_wordpress();
     // Somebody else answers behind the name that the master knows.
-    fleet.master.host.exec(["sh", "-c", "echo '127.0.0.9 elsewhere' > /etc/hosts.new; sed 's/web1.example.com//' /etc/hosts >> /etc/hosts.new; cat /etc/hosts.new > /etc/hosts; echo '127.0.0.1 web1.example.com' >> /etc/hosts"]).ok();
-    let run = fleet.master.install("one.example.com", "One");
+    fleet.host.exec(["sh", "-c", "echo '127.0.0.9 elsewhere' > /etc/hosts.new; sed 's/web1.example.com//' /etc/hosts >> /etc/hosts.new; cat /etc/hosts.new > /etc/hosts; echo '127.0.0.1 web1.example.com' >> /etc/hosts"]).ok();
+    let run = fleet.install("one.example.com", "One");
     assert!(run.success(), "{}", run.stderr);
     assert!(run.stderr.contains("is served on web1.example.com itself, but server_master does not get it"), "{}", run.stderr);
 }

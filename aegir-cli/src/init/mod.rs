@@ -133,10 +133,9 @@ fn stage(args: &InitArgs, standing: Option<&Server>) -> Result<Stage> {
 
 fn enrolment(standing: Option<&Server>, hostname: String, stage: Stage, services: services::Services, args: &InitArgs) -> Request {
     match standing {
-        Some(server) if server.services != services => Request::ChangeServer(ChangeServer {
-            services: services::changed(args),
-            ..ChangeServer::nothing(server.name.clone())
-        }),
+        Some(server) if server.services != services => {
+            Request::ChangeServer(ChangeServer { services: services::changed(args), ..ChangeServer::nothing(server.name.clone()) })
+        }
         Some(server) => Request::VerifyServer { server: server.name.clone() },
         None => Request::EnrolServer(EnrolServer {
             name: ServerName::master(),

@@ -99,13 +99,7 @@ pub(super) async fn distribution(
 
 /// What below the platform's path has another authority than the master's code: what the application says is no code, what
 /// sites own there, and the files that we render for all of them.
-async fn keep(
-    platform: &Platform,
-    server: &Server,
-    code: &Code,
-    application: &dyn Application,
-    cx: &PlanContext<'_>,
-) -> Result<Keep> {
+async fn keep(platform: &Platform, server: &Server, code: &Code, application: &dyn Application, cx: &PlanContext<'_>) -> Result<Keep> {
     let mut keep = Keep::nothing();
     for path in VERSION_CONTROL {
         keep = keep.path(path)?;

@@ -34,9 +34,11 @@ pub(super) async fn plan(name: &PlatformName, cx: &PlanContext<'_>) -> Result<Dr
         cx.warn(format!("the code at {} on {master} stays: Aegir did not put it there", platform.path));
     }
     for holder in holders {
-        plan = plan
-            .then(holder, &owner, &TrashTree { path: platform.path.clone(), trash: trash.clone() })?
-            .finally(holder, &owner, &PurgeTree { path: trash.clone() })?;
+        plan = plan.then(holder, &owner, &TrashTree { path: platform.path.clone(), trash: trash.clone() })?.finally(
+            holder,
+            &owner,
+            &PurgeTree { path: trash.clone() },
+        )?;
     }
     plan = plan.then(&server.name, &owner, &ForgetPlatform { name: name.clone() })?;
     Ok(Draft {

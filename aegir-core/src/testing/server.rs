@@ -10,7 +10,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::name::ServerName;
-use crate::server::{Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Stream, Tunnel};
+use crate::server::{
+    Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Stream, Tunnel,
+};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Eq)]

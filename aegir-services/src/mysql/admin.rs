@@ -1,10 +1,10 @@
 //! The account that Aegir administers a database server with: made by root, over the server's own socket.
 
-use aegir_core::{Error, Result};
 use aegir_core::action::{Action, Context};
 use aegir_core::name::ServerName;
 use aegir_core::plan::{Change, Diff};
 use aegir_core::server::{Command, Input};
+use aegir_core::{Error, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::machine::{AS_ROOT, administrator};

@@ -90,8 +90,14 @@ mod tests {
     fn the_password_is_in_no_argument() {
         let keyring = Keyring::generate().unwrap();
         let password = keyring.seal(&SecretString::from("can\"a\\ry#")).unwrap();
-        let access =
-            Access { server: ServerName::master(), host: "localhost".into(), port: 3306, socket: None, user: "u".into(), password: Some(password) };
+        let access = Access {
+            server: ServerName::master(),
+            host: "localhost".into(),
+            port: 3306,
+            socket: None,
+            user: "u".into(),
+            password: Some(password),
+        };
         let database = DatabaseName::parse("d").unwrap();
         let command = dump(&access, &database, "/b/x y.sql".into(), &keyring).unwrap();
         assert!(!format!("{command} {command:?} {:?}", command.input).contains("can"));

@@ -74,11 +74,12 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
     let server = &access.server;
     let error = match fault {
         Fault::Refused { number, .. } if WRONG_PASSWORD.contains(number) => {
-            Error::refused(format!("the database server on {server} denies access to {}: wrong password", access.user))
-                .hint(match server.as_str() {
+            Error::refused(format!("the database server on {server} denies access to {}: wrong password", access.user)).hint(
+                match server.as_str() {
                     ServerName::MASTER => "as root: `aegir init`, which sets the administrator's password anew".to_owned(),
                     name => format!("as root there: the script that `aegir server bootstrap {name}` prints makes the administrator"),
-                })
+                },
+            )
         }
         Fault::Refused { number, .. } if *number == HOST_NOT_ALLOWED => {
             Error::refused(format!("the database server on {server} does not let this machine connect"))
