@@ -99,7 +99,7 @@ fn the_database_as_the_web_server_sees_it() {
     pair.broken(&Case {
         check: "db.from-here",
         evidence: "it listens on 127.0.0.1 only",
-        mend: "as root: `printf '[mariadbd]\\nbind-address = *\\n' >/etc/mysql/",
+        mend: "as root: `aegir init --db-listen ",
         breaks: &|| {
             // What is left is what Debian says.
             master("sed -i /bind-address/d /etc/mysql/mariadb.conf.d/99-lab.cnf");

@@ -9,6 +9,7 @@ mod context;
 mod copy;
 mod directory;
 mod erased;
+mod fetch;
 mod file;
 mod link;
 mod machine;
@@ -18,10 +19,11 @@ mod server;
 mod tree;
 
 pub use archive::PackArchive;
-pub use context::Context;
+pub use context::{Brought, Context};
 pub use copy::CopyTree;
 pub use directory::MakeDir;
 pub use erased::{Actions, ErasedAction};
+pub use fetch::FetchFile;
 pub use file::{RemoveFile, WriteFile};
 pub use link::Link;
 pub use machine::{

@@ -4,21 +4,25 @@
 
 mod command;
 mod facts;
+mod fetch;
 mod file;
 mod inquiry;
 mod local;
 mod observer;
 mod resolve;
 mod ssh;
+mod tunnel;
 
 pub use command::{Command, Input, LineSink, Output};
 pub use facts::{Disk, Facts, Php};
+pub use fetch::Fetched;
 pub use file::{DirSpec, FileKind, FileSpec, FileStat, Id, OwnedPath, Permissions};
 pub use inquiry::{Inquiry, Reply};
 pub use local::LocalServer;
 pub use observer::Observer;
 pub(crate) use ssh::agreed_file;
 pub use ssh::{HostKey, SshConfig, SshServer, pin_host_keys, pinned_host_keys, scan_host_keys};
+pub use tunnel::Tunnel;
 
 pub(crate) use resolve::{forward as resolve_forward, reverse as resolve_reverse};
 
@@ -69,6 +73,10 @@ pub trait Server: std::fmt::Debug + Send + Sync {
     async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()>;
     /// Moves a file or directory within one file system; refuses to replace.
     async fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()>;
+    /// Copies a file to a new file of mode 0600 on the machine this runs on, in pieces; follows links, replaces nothing.
+    async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched>;
+    /// A local way to a Unix socket there, open for as long as the connection. Whether anybody listens there shows on use.
+    async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel>;
     /// Runs a command that reads a stream to its end. Its limit is silence: how long it may take nothing of the stream, or
     /// go on when that has ended; a stream may last as long as it needs. What ends with an error ends the command.
     async fn feed(&self, command: &Command, stream: Stream) -> Result<Output>;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::{Command, Facts, FileStat, Inquiry, Output, Reply, Server};
+use super::{Command, Facts, FileStat, Inquiry, Output, Reply, Server, Tunnel};
 use crate::Result;
 
 /// A server that can be read and not changed.
@@ -55,6 +55,11 @@ impl Observer {
     /// A file's content as text; bytes that are not UTF-8 are replaced.
     pub async fn read_text(&self, path: &Utf8Path) -> Result<Option<String>> {
         Ok(self.0.read(path).await?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// A local way to a Unix socket there; whoever uses it vouches for changing nothing.
+    pub async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel> {
+        self.0.forward(socket).await
     }
 
     /// The names in a directory, sorted.

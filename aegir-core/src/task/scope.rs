@@ -22,6 +22,7 @@ pub(crate) async fn scope(core: &Arc<Core>, request: &Request) -> Result<Vec<Ent
             scope.platform(&new.name).await?;
             scope.server(&new.server);
         }
+        Request::ChangePlatform(change) => scope.platform(&change.platform).await?,
         Request::VerifyPlatform { platform } | Request::DeletePlatform { platform } => scope.platform(platform).await?,
         Request::InstallSite(new) => {
             scope.site(&new.uri).await?;

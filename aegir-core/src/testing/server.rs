@@ -1,14 +1,19 @@
 //! A machine in memory that remembers everything it was told.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest as _, Sha256};
 
 use crate::distribution::{Keep, Op, Package, Packing, Progress, Survey};
 use crate::name::ServerName;
-use crate::server::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Stream};
+use crate::server::{
+    Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Stream, Tunnel,
+};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,6 +238,18 @@ impl Server for FakeServer {
         }
         super::tree::move_all(&mut nodes, from, to);
         Ok(())
+    }
+
+    async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched> {
+        let content = self.read(path).await?.ok_or_else(|| self.problem("fetching", path, "there is no such file"))?;
+        let problem = |e: std::io::Error| self.problem("fetching", path, &e.to_string());
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(into).map_err(problem)?;
+        file.write_all(&content).map_err(problem)?;
+        Ok(Fetched { size: content.len() as u64, sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(&content)) })
+    }
+
+    async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel> {
+        Ok(Tunnel::direct(socket))
     }
 
     async fn remove(&self, path: &OwnedPath) -> Result<()> {

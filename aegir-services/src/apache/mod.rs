@@ -68,7 +68,7 @@ impl ServiceType for Apache {
             Operation::PrepareMachine { .. } => Ok(Plan::empty()),
             Operation::VerifyServer { server } => server::verify(&self.config, server, cx).await,
             Operation::DeleteServer { server } => server::delete(&self.config, server),
-            Operation::VerifyPlatform { platform, server } => platform::verify(&self.config, platform, server, cx).await,
+            Operation::VerifyPlatform { platform, server, code } => platform::verify(&self.config, platform, server, code, cx).await,
             Operation::DeletePlatform { platform, server } => platform::delete(&self.config, platform, server, cx).await,
             Operation::InstallSite { site, .. } => site::install(&self.config, site, cx).await,
             Operation::VerifySite { site } => site::verify(&self.config, site, cx).await,

@@ -17,7 +17,7 @@ pub(super) async fn all(config: &Config, server: &Server, cx: &PlanContext<'_>) 
     };
     let mut checks = vec![client];
     let opened = match config.access(server) {
-        Ok(access) => access.connect(cx.keyring()).await.map(|session| (access, session)),
+        Ok(access) => access.connect(cx).await.map(|session| (access, session)),
         Err(error) => Err(error),
     };
     match opened {
@@ -34,7 +34,7 @@ async fn inside(access: &Access, session: &mut Session) -> Result<Vec<Check>> {
         session.column(&format!("SHOW COLLATION LIKE {}", quote::literal(COLLATION)?)).await.map_err(|f| explain(access, &f))?;
     let lacks = missing(&grants);
     Ok(vec![
-        Check::pass("db.reachable", format!("{version} answers {} at {}:{}", access.user, access.host, access.port)),
+        Check::pass("db.reachable", format!("{version} answers {} at {}", access.user, access.place())),
         match new_enough(&version) {
             true => Check::pass("db.version", version.clone()),
             false => Check::warn(

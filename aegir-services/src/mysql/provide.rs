@@ -56,7 +56,7 @@ pub(super) fn users(access: &Access, database: &Database, db: &Server, owner: &E
 }
 
 async fn free_name(uri: &SiteUri, access: &Access, cx: &PlanContext<'_>) -> Result<DatabaseName> {
-    let mut session = access.connect(cx.keyring()).await?;
+    let mut session = access.connect(cx).await?;
     for attempt in 0..ATTEMPTS {
         let name = DatabaseName::suggested(uri, attempt);
         // The ledger may know one that is being made, or whose server has lost it.
@@ -77,24 +77,20 @@ async fn is_user(session: &mut Session, name: &DatabaseName, access: &Access) ->
     Ok(session.value(&sql).await.map_err(|f| explain(access, &f))?.is_some())
 }
 
-/// Where the site connects to, and where the database server sees it come from.
+/// Where the site connects to, and where the database server sees it come from. That is asked and never guessed: a grant
+/// for another address would let a stranger in, or nobody.
 async fn reach(config: &Config, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<(String, Vec<GrantHost>)> {
     let Some(host) = seen::host_for(config, web, db) else {
         let host = if config.is_plain_local() { LOCALHOST } else { LOOPBACK };
         return Ok((host.to_owned(), vec![GrantHost::parse(host)?]));
     };
     let answer = cx.observe(&web.name).await?.ask(&seen::question(&host, config.port)).await?;
-    let seen = match seen::seen(&answer) {
-        Some(host) => host,
-        None => {
-            let address = web.addresses.first().ok_or_else(|| {
-                Error::refused(format!("nothing is known of how {} reaches the database on {}", web.name, db.name))
-                    .context("server", &web.name)
-                    .hint(format!("`aegir server verify {}`", web.name))
-            })?;
-            cx.warn(format!("the database server on {} did not say how it sees {}; its address {address} is taken", db.name, web.name));
-            GrantHost::parse(&address.to_string())?
-        }
-    };
-    Ok((host, vec![seen]))
+    if let Some(seen) = seen::seen(&answer) {
+        return Ok((host, vec![seen]));
+    }
+    let found = seen::check(config, db, web, &answer, cx).await?;
+    Err(Error::refused(format!("the database server on {} cannot be used from {}", db.name, web.name))
+        .context("server", &db.name)
+        .because(found.evidence)
+        .hint(found.mend))
 }

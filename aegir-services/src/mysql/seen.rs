@@ -1,5 +1,7 @@
 //! How a database server is reached from a web server, and how it sees that one come.
 
+use std::net::IpAddr;
+
 use aegir_core::Result;
 use aegir_core::entity::{Server, Transport};
 use aegir_core::name::GrantHost;
@@ -8,7 +10,6 @@ use aegir_core::service::{Check, PlanContext, as_root};
 
 use super::Config;
 use super::config::LOCALHOST;
-use super::machine::NETWORK;
 
 /// The host that sites on a web server connect to; `None` for the web server itself.
 pub(super) fn host_for(config: &Config, web: &Server, db: &Server) -> Option<String> {
@@ -66,7 +67,7 @@ async fn why(config: &Config, db: &Server, web: &Server, said: &str, host: &str,
         );
     }
     let opened = match config.access(db) {
-        Ok(access) => access.connect(cx.keyring()).await,
+        Ok(access) => access.connect(cx).await,
         Err(error) => Err(error),
     };
     let mut session = match opened {
@@ -79,8 +80,15 @@ async fn why(config: &Config, db: &Server, web: &Server, said: &str, host: &str,
     };
     let bound = session.value("SELECT @@bind_address").await.ok().flatten().unwrap_or_default();
     if matches!(bound.as_str(), "127.0.0.1" | "localhost" | "::1") {
-        let mend = format!("printf '[mariadbd]\\nbind-address = *\\n' >{NETWORK} && service mariadb restart");
-        return (format!("; it listens on {bound} only"), as_root(db, mend));
+        let own = |addresses: &[IpAddr]| addresses.iter().find(|a| !a.is_loopback()).map(ToString::to_string);
+        let address = db.facts().ok().and_then(|f| own(&f.addresses)).or(own(&db.addresses)).unwrap_or_else(|| "ADDRESS".to_owned());
+        let mend = match db.transport {
+            Transport::Local => as_root(db, format_args!("aegir init --db-listen {address}")),
+            _ => {
+                format!("`aegir server edit {0} --set db.listen={address}`, then again the script of `aegir server bootstrap {0}`", db.name)
+            }
+        };
+        return (format!("; it listens on {bound} only"), mend);
     }
     let from =
         web.facts().ok().and_then(|f| f.addresses.first()).or(web.addresses.first()).map_or("ADDRESS".to_owned(), ToString::to_string);

@@ -18,7 +18,7 @@ mod watch;
 
 pub use change::FileChange;
 pub use configuration::SwapConfiguration;
-pub use probe::{Expect, MARKER, PROBE_PATH, Page, Probe};
+pub use probe::{Expect, MARKER, Outside, PROBE_PATH, Page, Probe};
 
 pub(crate) use knock::knock;
 

@@ -5,6 +5,7 @@ mod feeds;
 mod files;
 mod moves;
 mod trees;
+mod ways;
 
 use std::sync::Arc;
 
@@ -47,6 +48,9 @@ pub async fn transport_with(server: Arc<dyn Server>, dir: &Utf8Path, can: &Abili
     kit.clear(&place).await;
     let place = kit.place(dir, "trees").await;
     trees::all(&kit, &place).await;
+    kit.clear(&place).await;
+    let place = kit.place(dir, "ways").await;
+    ways::all(&kit, &place).await;
     kit.clear(&place).await;
     if can.commands {
         let place = kit.place(dir, "commands").await;

@@ -11,7 +11,10 @@ use child::{build, digest, kill_group, talk};
 pub(super) use child::{drain_lines, pass_on};
 use file::{file_kind, make_removable, sync_parent, temporary_name, write_temporary};
 
-use super::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Inquiry, Output, OwnedPath, Permissions, Reply, Server, Stream};
+use super::{
+    Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Inquiry, Output, OwnedPath, Permissions, Reply, Server, Stream,
+    Tunnel,
+};
 use crate::name::ServerName;
 use crate::server::inquiry::by_script;
 use crate::{Error, ErrorKind, Result};
@@ -257,6 +260,14 @@ impl Server for LocalServer {
             sync_parent(&to)
         })
         .await
+    }
+
+    async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched> {
+        file::fetch(path, into).await.map_err(|error| self.file_error("fetching", path, error))
+    }
+
+    async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel> {
+        Ok(Tunnel::direct(socket))
     }
 
     async fn remove(&self, path: &OwnedPath) -> Result<()> {
