@@ -9,6 +9,7 @@
 //! | [`service`], [`application`] | the traits to implement, and the registry |
 //! | [`plan`], [`action`] | what will be done, as data; changes that can be taken back |
 //! | [`engine`], [`event`] | does it, with a write-ahead journal; says so |
+//! | [`distribution`] | brings trees from the master to servers |
 //! | [`inventory`], [`entity`], [`name`] | what Aegir knows; plain data; names valid by construction |
 //! | [`server`], [`template`], [`secret`], [`settings`] | machines, configuration files, sealed values, settings |
 //!
@@ -18,11 +19,13 @@ pub mod action;
 mod aegir;
 pub mod application;
 mod connections;
+pub mod distribution;
 pub mod engine;
 pub mod entity;
 mod error;
 pub mod event;
 pub mod inventory;
+mod many;
 pub mod name;
 pub mod plan;
 mod reach;
@@ -31,6 +34,7 @@ pub mod server;
 pub mod service;
 pub mod settings;
 mod shared;
+mod slots;
 pub mod task;
 pub mod template;
 #[cfg(feature = "testing")]
@@ -38,3 +42,4 @@ pub mod testing;
 
 pub use aegir::{Aegir, Builder};
 pub use error::{Error, ErrorKind, ErrorReport, Result};
+pub use many::News;

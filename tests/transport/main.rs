@@ -6,6 +6,7 @@ mod figures;
 mod keys;
 mod remote;
 mod sharing;
+mod ways;
 
 use std::sync::Arc;
 

@@ -14,6 +14,7 @@ Examples:
   sudo aegir init
   sudo aegir init --hostname master.example.com --dry-run
   sudo aegir init --no-packages
+  sudo aegir init --db-listen 10.0.0.1
   sudo aegir init --db-url mysql://admin@db.example.com --db-password-file /root/db-password")]
 pub(crate) struct InitArgs {
     /// This machine's fully qualified host name; `hostname --fqdn` when not given
@@ -31,6 +32,9 @@ pub(crate) struct InitArgs {
     /// A file with that administrator's password; `-` for standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "db_url")]
     pub(crate) db_password_file: Option<Utf8PathBuf>,
+    /// Let this machine's database server listen on this address, for sites on other servers; `*` for all
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "db_url")]
+    pub(crate) db_listen: Option<String>,
     /// What this machine is for; production asks for the typed name before destructive verbs [default: production]
     #[arg(long, value_parser = super::server::STAGES)]
     pub(crate) stage: Option<String>,

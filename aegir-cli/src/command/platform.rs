@@ -3,11 +3,11 @@
 use aegir_core::entity::{ExtensionKind, Platform};
 use aegir_core::inventory::SiteFilter;
 use aegir_core::name::PlatformName;
-use aegir_core::task::{AddPlatform, Request};
+use aegir_core::task::{AddPlatform, ChangePlatform, Request};
 use aegir_core::{Error, Result};
 
 use super::warn_of_stuck;
-use crate::args::PlatformVerb;
+use crate::args::{ChangeArgs, PlatformVerb};
 use crate::change::{self, Wanted};
 use crate::exit;
 use crate::session::Session;
@@ -30,11 +30,20 @@ pub(crate) async fn platform(verb: PlatformVerb, session: &Session) -> Result<u8
             let next = format!("aegir platform show {platform}");
             change::run(&Wanted::new(Request::VerifyPlatform { platform }).next(next), &change, session).await
         }
+        PlatformVerb::Lock { platform, change } => lock(&platform, true, &change, session).await,
+        PlatformVerb::Unlock { platform, change } => lock(&platform, false, &change, session).await,
         PlatformVerb::Delete { platform, change } => {
             let request = Request::DeletePlatform { platform: PlatformName::parse(&platform)? };
             change::run(&Wanted::new(request).asking().next("aegir platform list"), &change, session).await
         }
     }
+}
+
+async fn lock(platform: &str, locked: bool, args: &ChangeArgs, session: &Session) -> Result<u8> {
+    let platform = PlatformName::parse(platform)?;
+    let next = format!("aegir platform show {platform}");
+    let request = Request::ChangePlatform(ChangePlatform { platform, locked: Some(locked) });
+    change::run(&Wanted::new(request).next(next), args, session).await
 }
 
 async fn list(session: &Session) -> Result<u8> {

@@ -18,7 +18,7 @@ use aegir_core::plan::Planned;
 use aegir_core::secret::Keyring;
 use aegir_core::service::Registry;
 use aegir_core::settings::Settings;
-use aegir_core::task::{EnrolServer, PrepareMachine, Request, Trust};
+use aegir_core::task::{ChangeServer, EnrolServer, PrepareMachine, Request, Trust};
 use aegir_core::{Aegir, Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
@@ -59,13 +59,13 @@ pub(crate) async fn run(args: &InitArgs, settings: Settings, registry: Registry,
     }
     let hostname = hostname(args, standing.as_ref())?;
     let services = match &standing {
-        Some(server) => services::kept(server, args)?,
+        Some(server) => services::kept(server, args, aegir.registry())?,
         None => services::chosen(args, aegir.registry(), aegir.keyring())?,
     };
     let planned = aegir.plan(&prepare(&hostname, &services)).await?;
     planned.warnings.iter().for_each(|warning| ui.warn(warning));
     let errand =
-        Errand { request: enrolment(standing.as_ref(), hostname, stage(args, standing.as_ref())?, services), dry_run: args.dry_run };
+        Errand { request: enrolment(standing.as_ref(), hostname, stage(args, standing.as_ref())?, services, args), dry_run: args.dry_run };
     if args.dry_run {
         return show(&planned, &errand, standing.is_some(), &child, ui).await;
     }
@@ -131,8 +131,11 @@ fn stage(args: &InitArgs, standing: Option<&Server>) -> Result<Stage> {
     }
 }
 
-fn enrolment(standing: Option<&Server>, hostname: String, stage: Stage, services: services::Services) -> Request {
+fn enrolment(standing: Option<&Server>, hostname: String, stage: Stage, services: services::Services, args: &InitArgs) -> Request {
     match standing {
+        Some(server) if server.services != services => {
+            Request::ChangeServer(ChangeServer { services: services::changed(args), ..ChangeServer::nothing(server.name.clone()) })
+        }
         Some(server) => Request::VerifyServer { server: server.name.clone() },
         None => Request::EnrolServer(EnrolServer {
             name: ServerName::master(),

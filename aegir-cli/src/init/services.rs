@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use aegir_core::entity::{Server, ServiceBinding};
 use aegir_core::secret::{Keyring, random_password};
-use aegir_core::service::Registry;
+use aegir_core::service::{Registry, ServiceChange};
 use aegir_core::{Error, Result};
 use secrecy::SecretString;
 use serde_json::json;
@@ -41,12 +41,20 @@ pub(super) fn chosen(args: &InitArgs, registry: &Registry, keyring: &Keyring) ->
             json!({ "host": "localhost", "port": 3306, "user": "aegir", "password": keyring.seal(&random_password()?)?, "socket": SOCKET })
         }
     };
+    let config = with_address(config, args);
     add("db", db, config)?;
     Ok(services)
 }
 
-/// The services of a master that stands; the flags may repeat what is so and nothing else.
-pub(super) fn kept(server: &Server, args: &InitArgs) -> Result<Services> {
+fn with_address(mut config: serde_json::Value, args: &InitArgs) -> serde_json::Value {
+    if let Some(address) = &args.db_listen {
+        config["listen"] = json!(address);
+    }
+    config
+}
+
+/// The services of a master that stands; the flags may repeat what is so, and say where its database server listens.
+pub(super) fn kept(server: &Server, args: &InitArgs, registry: &Registry) -> Result<Services> {
     for (service, wanted) in [("web", &args.web), ("db", &args.db)] {
         let stands = server.services.get(service).map_or(NONE, |binding| binding.service_type.as_str());
         if let Some(wanted) = wanted.as_ref().filter(|w| *w != stands) {
@@ -60,7 +68,19 @@ pub(super) fn kept(server: &Server, args: &InitArgs) -> Result<Services> {
             .context("server", &server.name)
             .hint("leave `--db-url` away"));
     }
-    Ok(server.services.clone())
+    let mut services = server.services.clone();
+    if args.db_listen.is_some() {
+        let binding = server.service("db")?;
+        let config = with_address(binding.config.clone(), args);
+        services.insert("db".to_owned(), registry.bind("db", &binding.service_type, config)?);
+    }
+    Ok(services)
+}
+
+/// How the flags change the services of a master that stands.
+pub(super) fn changed(args: &InitArgs) -> BTreeMap<String, ServiceChange> {
+    let settings = args.db_listen.iter().map(|address| ("listen".to_owned(), address.clone())).collect();
+    [("db".to_owned(), ServiceChange::Fill { service_type: None, settings })].into()
 }
 
 /// `mysql://ADMIN@HOST[:PORT]`; a password in it would stand in every process list.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::entity::{EntityRef, Resource};
 use crate::event::{EventKind, EventLog};
 use crate::inventory::{Inventory, LeaseMode, TaskId};
+use crate::name::ServerName;
 use crate::secret::Keyring;
 use crate::server::{OwnedPath, Server};
 use crate::shared::Core;
@@ -14,6 +15,23 @@ use crate::{Error, ErrorKind, Result};
 
 /// How long a short lock, as around a reload, is waited for.
 const SHORT_LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// A file that was brought here for the time of a step; removed when dropped.
+#[derive(Debug)]
+pub struct Brought(Utf8PathBuf);
+
+impl Brought {
+    /// Where it is, on this machine; its mode is 0600.
+    pub fn path(&self) -> &Utf8Path {
+        &self.0
+    }
+}
+
+impl Drop for Brought {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
 
 /// The server, the owner, and the way to say how far it is.
 #[derive(Clone, Debug)]
@@ -33,8 +51,25 @@ impl Context {
     }
 
     /// Another server that the step needs, such as the one that holds a database.
-    pub async fn other_server(&self, name: &crate::name::ServerName) -> Result<Arc<dyn Server>> {
+    pub async fn other_server(&self, name: &ServerName) -> Result<Arc<dyn Server>> {
         self.core.connect(name).await
+    }
+
+    /// Brings a file of another server here, to be used by this step alone.
+    pub async fn bring(&self, from: &ServerName, path: &Utf8Path) -> Result<Brought> {
+        // The name is the step's: what an attempt that was killed left is removed by the next one.
+        let step = self.running.as_ref().map(|(task, step, _)| format!("{task}-{step}")).unwrap_or_default();
+        let into = self.core.settings.root().join("run").join(format!("brought-{step}"));
+        let problem = |e: std::io::Error| Error::failed(format!("bringing {path} of {from} to {into}")).context("file", &into).because(e);
+        match std::fs::remove_file(&into) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(problem(e)),
+            _ => {}
+        }
+        if let Some(parent) = into.parent() {
+            std::fs::create_dir_all(parent).map_err(problem)?;
+        }
+        self.core.connect(from).await?.fetch(path, &into).await?;
+        Ok(Brought(into))
     }
 
     /// Who owns what the step makes.

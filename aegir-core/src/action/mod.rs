@@ -9,23 +9,27 @@ mod context;
 mod copy;
 mod directory;
 mod erased;
+mod fetch;
 mod file;
 mod link;
 mod machine;
+mod push;
 mod record;
 mod server;
 mod tree;
 
 pub use archive::PackArchive;
-pub use context::Context;
+pub use context::{Brought, Context};
 pub use copy::CopyTree;
 pub use directory::MakeDir;
 pub use erased::{Actions, ErasedAction};
+pub use fetch::FetchFile;
 pub use file::{RemoveFile, WriteFile};
 pub use link::Link;
 pub use machine::{
     Answers, Feed, InstallPackages, IntoUse, KeyFile, KeyPair, MakeAccount, OwnDirectory, StartService, TurnOn, ValidatedFile,
 };
+pub use push::PushTree;
 pub use record::{ForgetPlatform, ForgetSite, RecordPlatform, RecordServer, RecordSite};
 pub use server::{ForgetServer, PinHostKeys};
 pub use tree::{PurgeTree, TrashTree};

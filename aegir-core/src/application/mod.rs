@@ -30,6 +30,11 @@ pub trait Application: std::fmt::Debug + Send + Sync {
     fn actions(&self, actions: &mut Actions) {
         let _ = actions;
     }
+    /// What below a document root is no code, with all that is below it: uploads, settings, caches. `*` stands for one
+    /// component. Distribution neither sends nor removes it: it belongs to the web server, or to Aegir's own steps.
+    fn not_code(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// What stands at a path, or `None` when it is another application.
     async fn detect(&self, path: &Utf8Path, files: &Observer) -> Result<Option<Codebase>>;
     /// Works out the changes an operation needs.

@@ -1,10 +1,11 @@
 //! What services and applications are asked to plan.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::entity::{Platform, Server, SiteContext};
+use crate::entity::{Codebase, Platform, Server, SiteContext};
 use crate::name::SiteUri;
 use crate::secret::Sealed;
+use crate::server::Observer;
 
 /// The first account of a new site.
 #[derive(Clone, Debug)]
@@ -15,6 +16,24 @@ pub struct Account {
     pub email: String,
     /// Its password; nobody learns it, people come in by a login link.
     pub password: Sealed,
+}
+
+/// A platform's code where planning can read it: on the master, at its path or where it will be copied from.
+///
+/// The platform's own server may not have it yet, and what it has is only what was sent there.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// The master.
+    pub files: Observer,
+    /// The project's root there.
+    pub root: Utf8PathBuf,
+}
+
+impl Code {
+    /// The document root in it.
+    pub fn docroot(&self, codebase: &Codebase) -> Utf8PathBuf {
+        if codebase.docroot.as_str().is_empty() { self.root.clone() } else { self.root.join(&codebase.docroot) }
+    }
 }
 
 /// What to plan. A type that has nothing to do for one answers with an empty plan.
@@ -42,8 +61,10 @@ pub enum Operation<'a> {
     VerifyPlatform {
         /// The platform.
         platform: &'a Platform,
-        /// Its server.
+        /// Its server; what is rendered is looked at there.
         server: &'a Server,
+        /// Its code; what comes with the code is read there.
+        code: &'a Code,
     },
     /// Remove what a platform has on its server, except the code.
     DeletePlatform {

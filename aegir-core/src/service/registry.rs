@@ -57,6 +57,8 @@ impl Registry {
         actions.add::<action::MakeDir>();
         actions.add::<action::Link>();
         actions.add::<action::CopyTree>();
+        actions.add::<action::FetchFile>();
+        actions.add::<action::PushTree>();
         actions.add::<action::PackArchive>();
         actions.add::<action::TrashTree>();
         actions.add::<action::PurgeTree>();

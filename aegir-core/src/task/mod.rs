@@ -8,10 +8,13 @@ mod host_key;
 mod login;
 mod machine_prepare;
 mod platform_add;
+mod platform_change;
+mod platform_code;
 mod platform_delete;
 mod platform_verify;
 mod preparation;
 mod request;
+mod scope;
 mod server_change;
 mod server_delete;
 mod server_enrol;
@@ -22,14 +25,16 @@ mod site_install;
 mod site_verify;
 
 pub use bootstrap::Bootstrap;
+pub use check::Checked;
 pub use host_key::{HostKeys, Trust};
-pub use request::{AddPlatform, ChangeServer, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
+pub use request::{AddPlatform, ChangePlatform, ChangeServer, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
 
 pub(crate) use bootstrap::{TEMPLATES, bootstrap_script};
-pub(crate) use check::check_server;
+pub(crate) use check::{check_servers, note};
 pub(crate) use find::server_named;
 pub(crate) use host_key::{host_keys, pinned_keys};
 pub(crate) use login::login_link;
+pub(crate) use scope::scope;
 
 use std::sync::Arc;
 
@@ -61,6 +66,7 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         Request::DeleteServer { server, offline } => server_delete::plan(server, *offline, &cx).await,
         Request::AddPlatform(new) => platform_add::plan(new, &cx).await,
         Request::VerifyPlatform { platform } => platform_verify::plan(platform, &cx).await,
+        Request::ChangePlatform(change) => platform_change::plan(change, &cx).await,
         Request::DeletePlatform { platform } => platform_delete::plan(platform, &cx).await,
         Request::InstallSite(new) => site_install::plan(new, &cx).await,
         Request::VerifySite { site } => site_verify::plan(site, &cx).await,

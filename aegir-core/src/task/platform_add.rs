@@ -1,15 +1,12 @@
-//! Takes over a codebase that stands at a path, or copies one there.
+//! Takes over a codebase that stands at a path on the master, or copies one there; a remote server is sent it.
 
-use camino::Utf8Path;
-
-use super::{AddPlatform, Draft, find, platform_verify};
+use super::{AddPlatform, Draft, find, platform_code, platform_verify};
 use crate::action::CopyTree;
-use crate::entity::{Codebase, EntityRef, Platform};
-use crate::name::absolute_path;
+use crate::entity::{EntityRef, Platform};
+use crate::name::{ServerName, absolute_path};
 use crate::plan::Plan;
-use crate::server::{FileKind, Observer};
-use crate::service::PlanContext;
-use crate::{Error, Result};
+use crate::service::{Code, PlanContext};
+use crate::{Error, ErrorKind, Result};
 
 pub(super) async fn plan(new: &AddPlatform, cx: &PlanContext<'_>) -> Result<Draft> {
     let path = absolute_path("platform path", new.path.as_str())?;
@@ -32,41 +29,37 @@ pub(super) async fn plan(new: &AddPlatform, cx: &PlanContext<'_>) -> Result<Draf
             .context("file", &path)
             .hint(format!("put platforms below {}", server.root.join("platforms"))));
     }
-    let files = cx.observe(&server.name).await?;
-    let standing = files.stat(&path).await?;
+    // Known before anything is copied: a server that serves no sites.
+    cx.service_type(&server, "web")?;
+    let master = find::server(cx.inventory(), &ServerName::master()).await?;
+    let files = cx.observe(&master.name).await?;
     let mut plan = Plan::empty();
-    let codebase = match &new.from {
-        None => {
-            match standing.map(|s| s.kind) {
-                Some(FileKind::Dir) => {}
-                Some(_) => {
-                    return Err(Error::refused(format!("{path} on {} is no directory", server.name))
-                        .context("server", &server.name)
-                        .context("file", &path));
-                }
-                None => {
-                    return Err(Error::refused(format!("{path} does not exist on {}", server.name))
-                        .context("server", &server.name)
-                        .context("file", &path)
-                        .hint("put the code there first, or let `--from DIRECTORY` copy it"));
-                }
-            }
-            detect(&path, &files, cx).await?
-        }
+    let root = match &new.from {
+        None => path.clone(),
         Some(from) => {
             let from = absolute_path("source", from.as_str())?;
-            if standing.is_some() {
-                return Err(Error::conflict(format!("{path} exists on {}; `--from` never writes into an existing directory", server.name))
-                    .context("server", &server.name)
-                    .context("file", &path)
-                    .hint("leave `--from` away to take over what stands there, or choose another path"));
-            }
-            let codebase = detect(&from, &files, cx).await?;
+            platform_code::require_room(&path, &master, &files, "`--from` never writes into an existing directory").await.map_err(|e| {
+                match e.kind() {
+                    ErrorKind::Conflict => e.hint("leave `--from` away to take over what stands there, or choose another path"),
+                    _ => e,
+                }
+            })?;
             let owner = EntityRef::Platform(new.name.clone());
-            plan = plan.then(&server.name, &owner, &CopyTree { from, to: path.clone() })?;
-            codebase
+            plan = plan.then(&master.name, &owner, &CopyTree { from: from.clone(), to: path.clone() })?;
+            from
         }
     };
+    let code = Code { files, root };
+    let codebase = platform_code::detect(&code, cx).await?;
+    if platform_code::is_remote(&server) {
+        let there = cx.observe(&server.name).await?;
+        platform_code::require_room(&path, &server, &there, "Aegir sends code only to a place of its own").await.map_err(|e| {
+            match e.kind() {
+                ErrorKind::Conflict => e.hint(format!("on {}: `mv {path} {path}.old`, or choose another path", server.name)),
+                _ => e,
+            }
+        })?;
+    }
     let platform = Platform {
         name: new.name.clone(),
         path,
@@ -77,7 +70,7 @@ pub(super) async fn plan(new: &AddPlatform, cx: &PlanContext<'_>) -> Result<Draf
         created: new.from.is_some(),
         revision: 0,
     };
-    let plan = plan.and_then(platform_verify::draw(&platform, &server, cx).await?);
+    let plan = plan.and_then(platform_verify::draw(&platform, &server, &code, cx).await?);
     Ok(Draft {
         kind: "platform.add",
         title: format!("add platform {}", platform.name),
@@ -85,18 +78,4 @@ pub(super) async fn plan(new: &AddPlatform, cx: &PlanContext<'_>) -> Result<Draf
         plan,
         reads: vec![EntityRef::from(&server)],
     })
-}
-
-/// Asks each application whether it knows what stands at a path.
-pub(super) async fn detect(path: &Utf8Path, files: &Observer, cx: &PlanContext<'_>) -> Result<Codebase> {
-    for application in cx.registry().applications() {
-        if let Some(codebase) = application.detect(path, files).await? {
-            return Ok(codebase);
-        }
-    }
-    let known: Vec<&str> = cx.registry().applications().iter().map(|a| a.title()).collect();
-    Err(Error::refused(format!("{path} holds no application that this build knows: {}", known.join(", ")))
-        .context("server", files.name())
-        .context("file", path)
-        .hint("give the project's root; the document root is looked for in it, in web/, docroot/ and html/"))
 }

@@ -1,10 +1,10 @@
-//! Forgets a platform without sites; removes its code only if Aegir put it there.
+//! Forgets a platform without sites; removes its code wherever Aegir put it.
 
-use super::{Draft, find};
+use super::{Draft, find, platform_code};
 use crate::action::{ForgetPlatform, PurgeTree, TrashTree};
 use crate::entity::EntityRef;
 use crate::inventory::SiteFilter;
-use crate::name::PlatformName;
+use crate::name::{PlatformName, ServerName};
 use crate::service::{Operation, PlanContext};
 use crate::{Error, Result};
 
@@ -21,12 +21,24 @@ pub(super) async fn plan(name: &PlatformName, cx: &PlanContext<'_>) -> Result<Dr
     let operation = Operation::DeletePlatform { platform: &platform, server: &server };
     let mut plan = cx.service_type(&server, "web")?.plan(&operation, cx).await?;
     plan = plan.and_then(cx.registry().application_named(&platform.codebase.application)?.plan(&operation, cx).await?);
+    let trash = platform.path.with_file_name(format!(".deleted-{}-{}", name, uuid::Uuid::now_v7().simple()));
+    // What a remote server has was sent there; what the master has may be somebody's own.
+    let mut holders: Vec<&ServerName> = Vec::new();
+    if platform_code::is_remote(&server) {
+        holders.push(&server.name);
+    }
+    let master = ServerName::master();
     if platform.created {
-        let trash = platform.path.with_file_name(format!(".deleted-{}-{}", name, uuid::Uuid::now_v7().simple()));
-        plan = plan.then(&server.name, &owner, &TrashTree { path: platform.path.clone(), trash: trash.clone() })?;
-        plan = plan.finally(&server.name, &owner, &PurgeTree { path: trash })?;
+        holders.push(&master);
     } else {
-        cx.warn(format!("the code at {} stays: Aegir did not put it there", platform.path));
+        cx.warn(format!("the code at {} on {master} stays: Aegir did not put it there", platform.path));
+    }
+    for holder in holders {
+        plan = plan.then(holder, &owner, &TrashTree { path: platform.path.clone(), trash: trash.clone() })?.finally(
+            holder,
+            &owner,
+            &PurgeTree { path: trash.clone() },
+        )?;
     }
     plan = plan.then(&server.name, &owner, &ForgetPlatform { name: name.clone() })?;
     Ok(Draft {

@@ -40,7 +40,9 @@ pub enum Request {
         /// Which.
         platform: PlatformName,
     },
-    /// Forget a platform without sites; remove its code if Aegir made it.
+    /// Change whether a platform takes new sites.
+    ChangePlatform(ChangePlatform),
+    /// Forget a platform without sites; remove its code wherever Aegir put it.
     DeletePlatform {
         /// Which.
         platform: PlatformName,
@@ -115,21 +117,38 @@ pub struct ChangeServer {
     pub host_keys: Trust,
 }
 
+impl ChangeServer {
+    /// Changes nothing yet.
+    pub fn nothing(server: ServerName) -> Self {
+        Self { server, hostname: None, transport: None, stage: None, services: BTreeMap::new(), host_keys: Trust::default() }
+    }
+}
+
 /// A platform to add.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct AddPlatform {
     /// Its name.
     pub name: PlatformName,
-    /// The project root.
+    /// The project root, the same on the master and on the web server.
     pub path: Utf8PathBuf,
     /// The web server it is placed on.
     pub server: ServerName,
-    /// A directory to copy the code from; the path must not exist then.
+    /// A directory on the master to copy the code from; the path must not exist then.
     #[serde(default)]
     pub from: Option<Utf8PathBuf>,
     /// PHP version for its sites.
     #[serde(default)]
     pub php: Option<String>,
+}
+
+/// What to change on a platform; what is `None` stays.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ChangePlatform {
+    /// Which.
+    pub platform: PlatformName,
+    /// Whether it takes no new sites.
+    #[serde(default)]
+    pub locked: Option<bool>,
 }
 
 /// A site to install.

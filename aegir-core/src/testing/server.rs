@@ -1,21 +1,35 @@
 //! A machine in memory that remembers everything it was told.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest as _, Sha256};
 
+use crate::distribution::{Keep, Op, Package, Packing, Progress, Survey};
 use crate::name::ServerName;
-use crate::server::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server};
+use crate::server::{
+    Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Stream, Tunnel,
+};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Node {
-    kind: FileKind,
-    mode: u32,
-    group: String,
-    content: Vec<u8>,
+pub(super) struct Node {
+    pub(super) kind: FileKind,
+    pub(super) mode: u32,
+    pub(super) group: String,
+    pub(super) content: Vec<u8>,
+    /// When it changed, where a push said so.
+    pub(super) time: (i64, u32),
+}
+
+impl Node {
+    pub(super) fn new(kind: FileKind, mode: u32, group: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        Self { kind, mode, group: group.into(), content: content.into(), time: (0, 0) }
+    }
 }
 
 type Answer = Box<dyn Fn(&Command) -> Option<Output> + Send + Sync>;
@@ -41,12 +55,7 @@ impl FakeServer {
         let fake = Self { name, facts, nodes: Mutex::default(), commands: Mutex::default(), answers: Vec::new() };
         for dir in directories {
             for path in Utf8Path::new(dir).ancestors().collect::<Vec<_>>().into_iter().rev() {
-                fake.lock().entry(path.to_owned()).or_insert(Node {
-                    kind: FileKind::Dir,
-                    mode: 0o755,
-                    group: "aegir".into(),
-                    content: Vec::new(),
-                });
+                fake.lock().entry(path.to_owned()).or_insert(Node::new(FileKind::Dir, 0o755, "aegir", []));
             }
         }
         fake
@@ -59,13 +68,13 @@ impl FakeServer {
         self
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, Node>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, Node>> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a file there.
     pub fn put(&self, path: &str, content: &str) {
-        self.lock().insert(path.into(), Node { kind: FileKind::File, mode: 0o644, group: "aegir".into(), content: content.into() });
+        self.lock().insert(path.into(), Node::new(FileKind::File, 0o644, "aegir", content));
     }
 
     /// Takes a file away.
@@ -86,6 +95,27 @@ impl FakeServer {
     /// The commands it was given, in words, oldest first.
     pub fn commands(&self) -> Vec<String> {
         self.commands.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The questions of checks that its own files answer, and that it can be written to.
+    fn look(&self, command: &Command) -> Option<Output> {
+        let path = Utf8Path::new(command.args.last()?);
+        let nodes = self.lock();
+        let node = nodes.get(path);
+        let found = match (command.program.as_str(), node) {
+            ("ls", Some(_)) => {
+                let names = nodes.keys().filter(|p| p.parent() == Some(path)).filter_map(|p| p.file_name());
+                Some(names.map(|n| format!("{n}\n")).collect::<String>().into_bytes())
+            }
+            ("cat", Some(node)) => Some(node.content.clone()),
+            ("test", Some(_)) => Some(Vec::new()),
+            ("ls" | "cat" | "test", None) => None,
+            ("sh", node) if command.args.get(2).is_some_and(|name| name == "probe") => {
+                Some(if node.is_some() { b"good\n".to_vec() } else { b"missing\n".to_vec() })
+            }
+            _ => return None,
+        };
+        Some(Output { status: i32::from(found.is_none()), stdout: found.unwrap_or_default(), stderr: Vec::new() })
     }
 
     fn problem(&self, doing: &str, path: &Utf8Path, why: &str) -> Error {
@@ -123,7 +153,27 @@ impl Server for FakeServer {
         self.answers
             .iter()
             .find_map(|answer| answer(command))
+            .or_else(|| self.look(command))
             .ok_or_else(|| Error::failed(format!("nobody expected the command {command}")))
+    }
+
+    async fn feed(&self, command: &Command, mut stream: Stream) -> Result<Output> {
+        while let Some(piece) = stream.recv().await {
+            piece.map_err(|e| Error::failed(format!("feeding {command}")).because(e))?;
+        }
+        self.run(command).await
+    }
+
+    async fn survey(&self, root: &Utf8Path, keep: &Keep) -> Result<Survey> {
+        super::tree::survey(&self.lock(), root, keep)
+    }
+
+    async fn unpack(&self, into: &Utf8Path, package: &Arc<Package>, _packing: Packing, _progress: &Arc<Progress>) -> Result<()> {
+        super::tree::unpack(&mut self.lock(), into, package).map_err(|e| self.problem("sending a tree to", into, "it broke off").because(e))
+    }
+
+    async fn amend(&self, tree: &Utf8Path, ops: &[Op], late: bool) -> Result<()> {
+        super::tree::amend(&mut self.lock(), tree, ops, late).map_err(|why| self.problem("changing", tree, &why))
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
@@ -159,10 +209,7 @@ impl Server for FakeServer {
         if nodes.get(&file.path).is_some_and(|n| n.kind == FileKind::Dir) {
             return Err(self.problem("writing", &file.path, "it is a directory"));
         }
-        nodes.insert(
-            file.path.clone(),
-            Node { kind: FileKind::File, mode: file.permissions.mode, group: group(&file.permissions), content: file.content.clone() },
-        );
+        nodes.insert(file.path.clone(), Node::new(FileKind::File, file.permissions.mode, group(&file.permissions), &file.content[..]));
         Ok(())
     }
 
@@ -172,20 +219,14 @@ impl Server for FakeServer {
         if nodes.get(&dir.path).is_some_and(|n| n.kind != FileKind::Dir) {
             return Err(self.problem("making", &dir.path, "it is no directory"));
         }
-        nodes.insert(
-            dir.path.clone(),
-            Node { kind: FileKind::Dir, mode: dir.permissions.mode, group: group(&dir.permissions), content: Vec::new() },
-        );
+        nodes.insert(dir.path.clone(), Node::new(FileKind::Dir, dir.permissions.mode, group(&dir.permissions), []));
         Ok(())
     }
 
     async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()> {
         let mut nodes = self.lock();
         self.require_parent(&nodes, "linking", path)?;
-        nodes.insert(
-            path.to_owned(),
-            Node { kind: FileKind::Link(target.to_owned()), mode: 0o777, group: "aegir".into(), content: Vec::new() },
-        );
+        nodes.insert(path.to_owned(), Node::new(FileKind::Link(target.to_owned()), 0o777, "aegir", []));
         Ok(())
     }
 
@@ -195,13 +236,20 @@ impl Server for FakeServer {
         if nodes.contains_key(to) || !nodes.contains_key(from) {
             return Err(self.problem("moving", from, "the source is missing or the destination exists"));
         }
-        let moved: Vec<Utf8PathBuf> = nodes.keys().filter(|p| p.starts_with(from)).cloned().collect();
-        for path in moved {
-            if let (Some(node), Ok(rest)) = (nodes.remove(&path), path.strip_prefix(from)) {
-                nodes.insert(if rest.as_str().is_empty() { to.to_owned() } else { to.join(rest) }, node);
-            }
-        }
+        super::tree::move_all(&mut nodes, from, to);
         Ok(())
+    }
+
+    async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched> {
+        let content = self.read(path).await?.ok_or_else(|| self.problem("fetching", path, "there is no such file"))?;
+        let problem = |e: std::io::Error| self.problem("fetching", path, &e.to_string());
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(into).map_err(problem)?;
+        file.write_all(&content).map_err(problem)?;
+        Ok(Fetched { size: content.len() as u64, sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(&content)) })
+    }
+
+    async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel> {
+        Ok(Tunnel::direct(socket))
     }
 
     async fn remove(&self, path: &OwnedPath) -> Result<()> {

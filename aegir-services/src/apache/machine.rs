@@ -5,9 +5,22 @@ use aegir_core::action::Answers;
 use aegir_core::entity::Server;
 use aegir_core::service::{PlanContext, Preparation, RootFile, Switches, SystemService};
 
-/// Debian's packages: the web server, PHP with what Drupal and WordPress ask for, and curl for probes.
-pub const PACKAGES: &[&str] =
-    &["apache2", "php-fpm", "php-cli", "php-mysql", "php-gd", "php-xml", "php-mbstring", "php-curl", "php-zip", "php-intl", "curl"];
+/// Debian's packages: the web server, PHP with what Drupal and WordPress ask for, curl for probes, and what dumps
+/// the databases of sites, which are often elsewhere.
+pub const PACKAGES: &[&str] = &[
+    "apache2",
+    "php-fpm",
+    "php-cli",
+    "php-mysql",
+    "php-gd",
+    "php-xml",
+    "php-mbstring",
+    "php-curl",
+    "php-zip",
+    "php-intl",
+    "curl",
+    "mariadb-client",
+];
 
 /// The modules that the templates use.
 pub const MODULES: &[&str] = &["proxy", "proxy_fcgi", "setenvif", "rewrite", "headers", "env", "alias", "dir", "authz_core"];

@@ -15,6 +15,7 @@ pub use config::Config;
 
 use aegir_core::entity::Server;
 use aegir_core::plan::Plan;
+use aegir_core::server::{Command, Output};
 use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType};
 use aegir_core::{Error, ErrorKind, Result};
 use async_trait::async_trait;
@@ -67,7 +68,7 @@ impl ServiceType for Apache {
             Operation::PrepareMachine { .. } => Ok(Plan::empty()),
             Operation::VerifyServer { server } => server::verify(&self.config, server, cx).await,
             Operation::DeleteServer { server } => server::delete(&self.config, server),
-            Operation::VerifyPlatform { platform, server } => platform::verify(&self.config, platform, server, cx).await,
+            Operation::VerifyPlatform { platform, server, code } => platform::verify(&self.config, platform, server, code, cx).await,
             Operation::DeletePlatform { platform, server } => platform::delete(&self.config, platform, server, cx).await,
             Operation::InstallSite { site, .. } => site::install(&self.config, site, cx).await,
             Operation::VerifySite { site } => site::verify(&self.config, site, cx).await,
@@ -76,8 +77,12 @@ impl ServiceType for Apache {
         }
     }
 
-    async fn check(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
-        check::all(&self.config, server, cx).await
+    fn questions(&self, server: &Server) -> Vec<Command> {
+        check::questions(&self.config, server)
+    }
+
+    async fn check(&self, server: &Server, answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>> {
+        check::all(&self.config, server, answers, cx).await
     }
 }
 

@@ -4,7 +4,7 @@ use aegir_core::entity::{EntityRef, Platform, Server, SiteState};
 use aegir_core::inventory::SiteFilter;
 use aegir_core::plan::Plan;
 use aegir_core::server::FileKind;
-use aegir_core::service::PlanContext;
+use aegir_core::service::{Code, PlanContext};
 use aegir_core::{Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -26,10 +26,10 @@ fn file(platform: &Platform) -> Utf8PathBuf {
     Utf8PathBuf::from("platform.d").join(format!("{}.conf", platform.name))
 }
 
-pub(super) async fn verify(config: &Config, platform: &Platform, server: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
+pub(super) async fn verify(config: &Config, platform: &Platform, server: &Server, code: &Code, cx: &PlanContext<'_>) -> Result<Plan> {
     let docroot = platform.docroot();
     refuse_wildcards(&docroot)?;
-    let htaccess = read_htaccess(platform, &docroot, server, cx).await?;
+    let htaccess = read_htaccess(platform, code, cx).await?;
     let data = serde_json::json!({
         "platform": platform.name,
         "docroot": docroot,
@@ -75,9 +75,10 @@ pub(super) fn refuse_wildcards(docroot: &Utf8Path) -> Result<()> {
     Ok(())
 }
 
-async fn read_htaccess(platform: &Platform, docroot: &Utf8Path, server: &Server, cx: &PlanContext<'_>) -> Result<Htaccess> {
-    let path = docroot.join(".htaccess");
-    let files = cx.observe(&server.name).await?;
+/// It comes with the code, so it is read where the code is: the server may not have it yet.
+async fn read_htaccess(platform: &Platform, code: &Code, cx: &PlanContext<'_>) -> Result<Htaccess> {
+    let path = code.docroot(&platform.codebase).join(".htaccess");
+    let files = &code.files;
     let Some(stat) = files.stat(&path).await? else { return Ok(Htaccess::default()) };
     // A link may lead to a file that only Aegir can read, and Apache's complaint would show its first line.
     if stat.kind != FileKind::File || stat.size > HTACCESS_LIMIT {
@@ -86,7 +87,7 @@ async fn read_htaccess(platform: &Platform, docroot: &Utf8Path, server: &Server,
     }
     let text = files.read_text(&path).await?.unwrap_or_default();
     let htaccess =
-        Htaccess::read(&text).map_err(|e| e.context("server", &server.name).context("platform", &platform.name).context("file", &path))?;
+        Htaccess::read(&text).map_err(|e| e.context("server", files.name()).context("platform", &platform.name).context("file", &path))?;
     for warning in &htaccess.warnings {
         cx.warn(format!("{path}: {warning}"));
     }

@@ -1,13 +1,14 @@
 //! A configuration change of Apache: its commands, and the marker that proves it is in use.
 
 use aegir_core::Result;
-use aegir_core::entity::Server;
+use aegir_core::entity::{Server, Transport};
+use aegir_core::name::ServerName;
 use aegir_core::secret::Sealed;
 use aegir_core::service::PlanContext;
 use aegir_core::template::Content;
 
 use super::machine::{RELOAD, TEST};
-use crate::web::{Expect, FileChange, Probe, SwapConfiguration};
+use crate::web::{Expect, FileChange, Outside, Probe, SwapConfiguration};
 
 /// A change without probes.
 pub(super) fn swap(what: String, server: &Server, changes: Vec<FileChange>) -> SwapConfiguration {
@@ -21,6 +22,7 @@ pub(super) fn swap(what: String, server: &Server, changes: Vec<FileChange>) -> S
         test: argv(TEST),
         reload: argv(RELOAD),
         probes: Vec::new(),
+        outside: (server.transport != Transport::Local).then(|| Outside { from: ServerName::master(), address: server.hostname.clone() }),
     }
 }
 

@@ -75,6 +75,18 @@ impl Application for Drupal {
         ]
     }
 
+    fn not_code(&self) -> &'static [&'static str] {
+        &[
+            "sites/sites.php",
+            "sites/*/files",
+            "sites/*/private",
+            "sites/*/settings.php",
+            "sites/*/settings.local.php",
+            "sites/*/local.settings.php",
+            "sites/*/drushrc.php",
+        ]
+    }
+
     async fn detect(&self, path: &Utf8Path, files: &Observer) -> Result<Option<Codebase>> {
         for docroot in DOCROOTS {
             let root = below(path, docroot);
@@ -90,7 +102,7 @@ impl Application for Drupal {
 
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
         match operation {
-            Operation::VerifyPlatform { platform, server } => {
+            Operation::VerifyPlatform { platform, server, .. } => {
                 let files = cx.observe(&server.name).await?;
                 php::require_writable(&[platform.docroot().join("sites")], platform, server, &files).await?;
                 let steps = Steps::new(server, EntityRef::from(*platform));

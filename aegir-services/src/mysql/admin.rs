@@ -1,10 +1,10 @@
 //! The account that Aegir administers a database server with: made by root, over the server's own socket.
 
-use aegir_core::Result;
 use aegir_core::action::{Action, Context};
 use aegir_core::name::ServerName;
 use aegir_core::plan::{Change, Diff};
 use aegir_core::server::{Command, Input};
+use aegir_core::{Error, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::machine::{AS_ROOT, administrator};
@@ -60,7 +60,7 @@ impl AdminAccount {
     }
 
     async fn works(&self, cx: &Context) -> Result<bool> {
-        let Ok(mut session) = self.access.try_connect(cx.keyring()).await? else { return Ok(false) };
+        let Ok(mut session) = self.access.try_connect(cx).await? else { return Ok(false) };
         Ok(session.column("SHOW GRANTS").await.is_ok_and(|grants| missing(&grants).is_empty()))
     }
 }
@@ -104,7 +104,8 @@ impl Action for AdminAccount {
         if self.works(cx).await? {
             return Ok(());
         }
-        let password = cx.keyring().open(&self.access.password)?;
+        let sealed = self.access.password.as_ref().ok_or_else(|| Error::internal("an administrator that is to get no password"))?;
+        let password = cx.keyring().open(sealed)?;
         Self::run(cx, administrator(&self.config, &password)?, Some(&password)).await
     }
 

@@ -2,7 +2,7 @@
 
 use aegir_core::Result;
 use aegir_core::entity::Server;
-use aegir_core::service::{Check, PlanContext};
+use aegir_core::service::{Check, PlanContext, as_root};
 
 use super::database::COLLATION;
 use super::fault::explain;
@@ -13,11 +13,11 @@ use super::{Access, Config, quote};
 pub(super) async fn all(config: &Config, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
     let client = match server.facts()?.db_client.as_ref() {
         Some(version) => Check::pass("db.client", version.clone()),
-        None => Check::fail("db.client", "no mysql client is installed; dumps need it", "as root: `apt-get install mariadb-client`"),
+        None => Check::fail("db.client", "no mysql client is installed; dumps need it", as_root(server, "apt-get install mariadb-client")),
     };
     let mut checks = vec![client];
     let opened = match config.access(server) {
-        Ok(access) => access.connect(cx.keyring()).await.map(|session| (access, session)),
+        Ok(access) => access.connect(cx).await.map(|session| (access, session)),
         Err(error) => Err(error),
     };
     match opened {
@@ -34,7 +34,7 @@ async fn inside(access: &Access, session: &mut Session) -> Result<Vec<Check>> {
         session.column(&format!("SHOW COLLATION LIKE {}", quote::literal(COLLATION)?)).await.map_err(|f| explain(access, &f))?;
     let lacks = missing(&grants);
     Ok(vec![
-        Check::pass("db.reachable", format!("{version} answers {} at {}:{}", access.user, access.host, access.port)),
+        Check::pass("db.reachable", format!("{version} answers {} at {}", access.user, access.place())),
         match new_enough(&version) {
             true => Check::pass("db.version", version.clone()),
             false => Check::warn(

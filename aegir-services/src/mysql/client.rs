@@ -20,14 +20,10 @@ const LOAD: &str = "exec mysql --defaults-file=/dev/fd/3 --batch --default-chara
 
 /// An option file as text.
 fn options(access: &Access, keyring: &Keyring) -> Result<SecretString> {
-    let password = keyring.open(&access.password)?;
-    let mut text = format!(
-        "[client]\nuser={}\npassword={}\nhost={}\nport={}\n",
-        quoted(&access.user)?,
-        quoted(password.expose_secret())?,
-        quoted(&access.host)?,
-        access.port
-    );
+    let mut text = format!("[client]\nuser={}\nhost={}\nport={}\n", quoted(&access.user)?, quoted(&access.host)?, access.port);
+    if let Some(password) = &access.password {
+        text.push_str(&format!("password={}\n", quoted(keyring.open(password)?.expose_secret())?));
+    }
     if let Some(socket) = &access.socket {
         text.push_str(&format!("socket={}\n", quoted(socket)?));
     }
@@ -94,8 +90,14 @@ mod tests {
     fn the_password_is_in_no_argument() {
         let keyring = Keyring::generate().unwrap();
         let password = keyring.seal(&SecretString::from("can\"a\\ry#")).unwrap();
-        let access =
-            Access { server: ServerName::master(), host: "localhost".into(), port: 3306, socket: None, user: "u".into(), password };
+        let access = Access {
+            server: ServerName::master(),
+            host: "localhost".into(),
+            port: 3306,
+            socket: None,
+            user: "u".into(),
+            password: Some(password),
+        };
         let database = DatabaseName::parse("d").unwrap();
         let command = dump(&access, &database, "/b/x y.sql".into(), &keyring).unwrap();
         assert!(!format!("{command} {command:?} {:?}", command.input).contains("can"));

@@ -1,5 +1,7 @@
 //! The settings of the service type `mysql`: where it is, and who administers it.
 
+use std::net::IpAddr;
+
 use aegir_core::entity::{Server, Transport};
 use aegir_core::secret::Sealed;
 use aegir_core::{Error, Result};
@@ -26,10 +28,10 @@ pub struct Config {
     /// The Unix socket for the administrator's own connections; unset for Debian's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub socket: Option<String>,
-    /// Whether sites on other servers connect: the database server then listens on all addresses. When unset, it does on
-    /// every server but the master.
+    /// The address it listens on, so that sites on other web servers can connect; several with commas, `*` for all. When
+    /// unset, all on every server but the master, where nothing is changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub network: Option<bool>,
+    pub listen: Option<String>,
     /// The administrator: may make and drop databases and users, and grant.
     #[serde(default = "user")]
     pub user: String,
@@ -61,6 +63,10 @@ impl Config {
         if !plain(&self.user, "_-.") || self.user.len() > 80 {
             return Err(Error::invalid("the user of mysql must be letters, digits and _ - ."));
         }
+        let address = |text: &str| text == "*" || text.parse::<IpAddr>().is_ok();
+        if self.listen.as_deref().is_some_and(|list| !list.split(',').all(address)) {
+            return Err(Error::invalid("what mysql listens on must be an address, several with commas, or *"));
+        }
         if self.port == 0 {
             return Err(Error::invalid("the port of mysql must be 1 to 65535"));
         }
@@ -72,19 +78,21 @@ impl Config {
         self.host == LOCALHOST && self.port == PORT && self.socket.as_deref().is_none_or(|s| s == SOCKET)
     }
 
-    /// How the administrator connects, from the master.
+    /// How the administrator connects, from the master: to the server itself over its socket, which on another machine
+    /// knows the account that Aegir works as and so needs no password.
     pub(super) fn access(&self, server: &Server) -> Result<Access> {
-        let password = self.password.clone().ok_or_else(|| {
-            Error::refused(format!("the database service of {} has no administrator's password", server.name))
+        let (itself, local) = (self.host == LOCALHOST, server.transport == Transport::Local);
+        if self.password.is_none() && (local || !itself) {
+            return Err(Error::refused(format!("the database service of {} has no administrator's password", server.name))
                 .context("server", &server.name)
-                .hint("as root: `aegir init`, which makes one")
-        })?;
-        let here = self.host == LOCALHOST;
-        let host = if here && server.transport != Transport::Local { server.hostname.clone() } else { self.host.clone() };
-        let socket = (here && server.transport == Transport::Local).then(|| self.socket.clone().unwrap_or_else(|| SOCKET.to_owned()));
+                .hint("as root: `aegir init`, which makes one"));
+        }
         // Debian's socket is the one of the server on the usual port.
-        let socket = socket.filter(|_| self.socket.is_some() || self.port == PORT);
-        Ok(Access { server: server.name.clone(), host, port: self.port, socket, user: self.user.clone(), password })
+        let socket = itself && (!local || self.socket.is_some() || self.port == PORT);
+        let socket = socket.then(|| self.socket.clone().unwrap_or_else(|| SOCKET.to_owned()));
+        let (host, password) = (self.host.clone(), self.password.clone());
+        let user = if password.is_some() { &self.user } else { &server.user };
+        Ok(Access { server: server.name.clone(), host, port: self.port, socket, user: user.clone(), password })
     }
 }
 
@@ -105,6 +113,8 @@ mod tests {
             serde_json::json!({"user": "a'b"}),
             serde_json::json!({"port": 0}),
             serde_json::json!({"socket": "../x"}),
+            serde_json::json!({"listen": "0.0.0.0\nskip-grant-tables"}),
+            serde_json::json!({"listen": "db.example.com"}),
         ] {
             assert!(config(bad.clone()).check().is_err(), "{bad}");
         }

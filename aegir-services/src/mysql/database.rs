@@ -68,7 +68,7 @@ impl Action for CreateDatabase {
     }
 
     async fn observe(&self, cx: &Context) -> Result<bool> {
-        exists(&mut self.access.connect(cx.keyring()).await?, &self.database, &self.access).await
+        exists(&mut self.access.connect(cx).await?, &self.database, &self.access).await
     }
 
     fn diff(&self, _cx: &Context, before: &bool) -> Result<Diff> {
@@ -79,7 +79,7 @@ impl Action for CreateDatabase {
         if *before {
             return Err(self.taken());
         }
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         let sql = format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4 COLLATE {COLLATION}", quote::name(&self.database));
         session.run(&sql).await.map_err(|f| explain(&self.access, &f).context("database", &self.database))
     }
@@ -89,7 +89,7 @@ impl Action for CreateDatabase {
             return Ok(());
         }
         require_own(cx, &resource(cx.server().name(), &self.database)).await?;
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         let sql = format!("DROP DATABASE IF EXISTS {}", quote::name(&self.database));
         session.run(&sql).await.map_err(|f| explain(&self.access, &f).context("database", &self.database))
     }

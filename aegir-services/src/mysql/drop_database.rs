@@ -3,6 +3,7 @@
 use aegir_core::action::{Action, Claims, Context};
 use aegir_core::name::{DatabaseName, ServerName};
 use aegir_core::plan::{Change, Diff};
+use aegir_core::server::Output;
 use aegir_core::{Error, Result};
 use camino::Utf8PathBuf;
 
@@ -81,7 +82,7 @@ impl DropDatabase {
         self.run(session, &format!("DROP DATABASE IF EXISTS {name}")).await?;
         self.run(session, &format!("CREATE DATABASE {name} CHARACTER SET {set} COLLATE {collation}")).await?;
         self.run(session, &format!("CREATE TABLE {name}.`{LOADING}` (id INT)")).await?;
-        let output = server.run(&load(&self.access, &self.database, &self.dump, cx.keyring())?).await?;
+        let output = self.load(cx).await?;
         if !output.ok() {
             return Err(Error::failed(format!("loading database {} from {} on {}", self.database, self.dump, self.dump_server))
                 .context("server", &self.dump_server)
@@ -90,6 +91,23 @@ impl DropDatabase {
                 .because(complaint(&output.error_text())));
         }
         self.run(session, &format!("DROP TABLE {name}.`{LOADING}`")).await
+    }
+
+    /// As the administrator: the site's own user is gone. On the database server's machine where the dump is there, else
+    /// from the master, which reaches both.
+    async fn load(&self, cx: &Context) -> Result<Output> {
+        if self.dump_server == self.access.server {
+            let server = cx.other_server(&self.dump_server).await?;
+            return server.run(&load(&self.access, &self.database, &self.dump, cx.keyring())?).await;
+        }
+        let master = ServerName::master();
+        let brought = if self.dump_server == master { None } else { Some(cx.bring(&self.dump_server, &self.dump).await?) };
+        let dump = brought.as_ref().map_or(&*self.dump, |b| b.path());
+        let mut access = self.access.clone();
+        if let Some(socket) = &access.socket {
+            access.socket = Some(cx.other_server(&access.server).await?.forward(socket.as_str().into()).await?.path().to_string());
+        }
+        cx.other_server(&master).await?.run(&load(&access, &self.database, dump, cx.keyring())?).await
     }
 
     fn no_dump(&self) -> Error {
@@ -116,7 +134,7 @@ impl Action for DropDatabase {
     }
 
     async fn observe(&self, cx: &Context) -> Result<DroppedDatabase> {
-        self.look(&mut self.access.connect(cx.keyring()).await?).await
+        self.look(&mut self.access.connect(cx).await?).await
     }
 
     fn diff(&self, _cx: &Context, before: &DroppedDatabase) -> Result<Diff> {
@@ -133,13 +151,13 @@ impl Action for DropDatabase {
         if !is_whole(&*server, &self.dump).await? {
             return Err(self.no_dump());
         }
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         self.run(&mut session, &format!("DROP DATABASE IF EXISTS {}", quote::name(&self.database))).await
     }
 
     async fn undo(&self, cx: &Context, before: &DroppedDatabase) -> Result<()> {
         let Some((set, collation)) = &before.created else { return Ok(()) };
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         // Untouched: loading the dump would throw away what was written since.
         if self.look(&mut session).await? == *before && !self.is_loading(&mut session).await? {
             return Ok(());

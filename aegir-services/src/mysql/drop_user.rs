@@ -65,7 +65,7 @@ impl Action for DropUser {
     }
 
     async fn observe(&self, cx: &Context) -> Result<DroppedUser> {
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         self.look(&mut session).await.map_err(|f| explain(&self.access, &f))
     }
 
@@ -78,12 +78,12 @@ impl Action for DropUser {
     }
 
     async fn apply(&self, cx: &Context, _before: &DroppedUser) -> Result<()> {
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         session.run(&format!("DROP USER IF EXISTS {}", quote::account(&self.user, &self.host))).await.map_err(|f| explain(&self.access, &f))
     }
 
     async fn undo(&self, cx: &Context, before: &DroppedUser) -> Result<()> {
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         self.bring_back(&mut session, before).await.map_err(|f| explain(&self.access, &f))
     }
 

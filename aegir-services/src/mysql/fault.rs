@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aegir_core::name::ServerName;
 use aegir_core::{Error, ErrorKind};
 use sqlx::mysql::MySqlDatabaseError;
 
@@ -73,8 +74,12 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
     let server = &access.server;
     let error = match fault {
         Fault::Refused { number, .. } if WRONG_PASSWORD.contains(number) => {
-            Error::refused(format!("the database server on {server} denies access to {}: wrong password", access.user))
-                .hint("as root: `aegir init`, which sets the administrator's password anew")
+            Error::refused(format!("the database server on {server} denies access to {}: wrong password", access.user)).hint(
+                match server.as_str() {
+                    ServerName::MASTER => "as root: `aegir init`, which sets the administrator's password anew".to_owned(),
+                    name => format!("as root there: the script that `aegir server bootstrap {name}` prints makes the administrator"),
+                },
+            )
         }
         Fault::Refused { number, .. } if *number == HOST_NOT_ALLOWED => {
             Error::refused(format!("the database server on {server} does not let this machine connect"))
@@ -90,8 +95,13 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
         }
         Fault::Refused { .. } => Error::failed(format!("the database server on {server} refused a statement")),
         Fault::Silent(_) | Fault::Timeout(_) => {
-            Error::unreachable(format!("the database server on {server} does not answer at {}:{}", access.host, access.port))
-                .hint(format!("on {server}: `systemctl status mariadb`, then `systemctl start mariadb`"))
+            let error = Error::unreachable(format!("the database server on {server} does not answer at {}", access.place()))
+                .hint(format!("on {server}: `systemctl status mariadb`, then `systemctl start mariadb`"));
+            if access.socket.is_some() && server.as_str() != ServerName::MASTER {
+                error.hint(format!("sshd on {server} must let us through to it: AllowStreamLocalForwarding yes"))
+            } else {
+                error
+            }
         }
         Fault::Protocol(_) => Error::new(ErrorKind::Failed, format!("talking to the database server on {server} failed")),
     };
@@ -100,7 +110,6 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use aegir_core::name::ServerName;
     use aegir_core::secret::Sealed;
 
     use super::*;
@@ -113,7 +122,7 @@ mod tests {
             port: 3306,
             socket: None,
             user: "aegir".into(),
-            password: Sealed::from_stored(String::new()),
+            password: Some(Sealed::from_stored(String::new())),
         };
         let said = |number: u16| explain(&access, &Fault::Refused { number, message: "m".into() });
         assert!(said(1045).message().contains("wrong password") && said(1045).kind() == ErrorKind::Refused);

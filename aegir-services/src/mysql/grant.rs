@@ -55,7 +55,7 @@ impl Action for Grant {
     }
 
     async fn observe(&self, cx: &Context) -> Result<Vec<String>> {
-        self.here(&mut self.access.connect(cx.keyring()).await?).await
+        self.here(&mut self.access.connect(cx).await?).await
     }
 
     fn diff(&self, _cx: &Context, before: &Vec<String>) -> Result<Diff> {
@@ -67,7 +67,7 @@ impl Action for Grant {
     }
 
     async fn apply(&self, cx: &Context, _before: &Vec<String>) -> Result<()> {
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         session
             .run(&format!("GRANT {} TO {}", self.on(), quote::account(&self.user, &self.host)))
             .await
@@ -75,7 +75,7 @@ impl Action for Grant {
     }
 
     async fn undo(&self, cx: &Context, before: &Vec<String>) -> Result<()> {
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         if self.here(&mut session).await? == *before {
             return Ok(());
         }
@@ -108,7 +108,7 @@ mod tests {
             port: 3306,
             socket: None,
             user: "aegir".into(),
-            password: Sealed::from_stored(String::new()),
+            password: Some(Sealed::from_stored(String::new())),
         };
         let grant = Grant {
             access,

@@ -19,7 +19,7 @@ const ELSEWHERE: &[&str] = &["mariadb-client"];
 /// Read behind Debian's own `50-server.cnf`, which lets only the machine itself connect.
 const NETWORK: &str = "/etc/mysql/mariadb.conf.d/60-aegir.cnf";
 
-/// Its packages: where the server is another machine, only the client.
+/// The packages it wants on its server.
 pub(super) fn packages(config: &Config) -> &'static [&'static str] {
     if config.host == LOCALHOST { PACKAGES } else { ELSEWHERE }
 }
@@ -37,9 +37,9 @@ pub(super) fn preparation(config: &Config, server: &Server) -> Result<Preparatio
     }
     let service = "mariadb".to_owned();
     let remote = server.transport != Transport::Local;
-    if config.network.unwrap_or(remote) {
+    if let Some(address) = config.listen.as_deref().or(remote.then_some("*")) {
         let text = format!(
-            "# Written by Aegir: sites on other web servers connect to this one, each as a user of its own.\n[mariadbd]\nbind-address = *\nport = {}\n",
+            "# Written by Aegir: sites on other web servers connect to this one, each as a user of its own.\n[mariadbd]\nbind-address = {address}\nport = {}\n",
             config.port
         );
         wanted.files = vec![RootFile {

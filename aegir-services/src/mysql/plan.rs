@@ -13,7 +13,7 @@ use super::{Access, Config, DropDatabase, DropUser, DumpDatabase, provide};
 pub(super) async fn verify_site(config: &Config, site: &SiteContext, cx: &PlanContext<'_>) -> Result<Plan> {
     let access = config.access(&site.db)?;
     let database = &site.site.database;
-    if !exists(&mut access.connect(cx.keyring()).await?, &database.name, &access).await? {
+    if !exists(&mut access.connect(cx).await?, &database.name, &access).await? {
         return Err(Error::refused(format!("the database {} of {} is gone from {}", database.name, site.site.uri, site.db.name))
             .context("server", &site.db.name)
             .context("database", &database.name)
@@ -36,7 +36,7 @@ pub(super) fn dump_site(config: &Config, site: &SiteContext, into: &Utf8Path) ->
             port: database.port,
             socket: None,
             user: database.user.to_string(),
-            password: database.password.clone(),
+            password: Some(database.password.clone()),
         }
     };
     let dump = DumpDatabase { access, database: database.name.clone(), into: into.to_owned() };
@@ -47,7 +47,7 @@ pub(super) fn dump_site(config: &Config, site: &SiteContext, into: &Utf8Path) ->
 pub(super) async fn delete_site(config: &Config, site: &SiteContext, dump: &Utf8Path, cx: &PlanContext<'_>) -> Result<Plan> {
     let access = config.access(&site.db)?;
     // Refused now rather than half-way: a database server that does not answer, or lets nobody drop.
-    drop(access.connect(cx.keyring()).await?);
+    drop(access.connect(cx).await?);
     let database = &site.site.database;
     let owner = EntityRef::from(&site.site);
     let mut plan = Plan::empty();

@@ -4,7 +4,6 @@ use aegir_core::entity::{Database, EntityRef, Server};
 use aegir_core::name::{DatabaseName, DatabaseUser, GrantHost, SiteUri};
 use aegir_core::plan::Plan;
 use aegir_core::secret::random_password;
-use aegir_core::server::{Command, Input};
 use aegir_core::service::PlanContext;
 use aegir_core::{Error, Result};
 
@@ -12,7 +11,7 @@ use super::config::LOCALHOST;
 use super::database::{exists, resource};
 use super::fault::explain;
 use super::session::Session;
-use super::{Access, Config, CreateDatabase, CreateUser, Grant, quote};
+use super::{Access, Config, CreateDatabase, CreateUser, Grant, quote, seen};
 
 /// By number: PHP takes `localhost` for Debian's socket, which may be another server's.
 const LOOPBACK: &str = "127.0.0.1";
@@ -57,7 +56,7 @@ pub(super) fn users(access: &Access, database: &Database, db: &Server, owner: &E
 }
 
 async fn free_name(uri: &SiteUri, access: &Access, cx: &PlanContext<'_>) -> Result<DatabaseName> {
-    let mut session = access.connect(cx.keyring()).await?;
+    let mut session = access.connect(cx).await?;
     for attempt in 0..ATTEMPTS {
         let name = DatabaseName::suggested(uri, attempt);
         // The ledger may know one that is being made, or whose server has lost it.
@@ -78,57 +77,20 @@ async fn is_user(session: &mut Session, name: &DatabaseName, access: &Access) ->
     Ok(session.value(&sql).await.map_err(|f| explain(access, &f))?.is_some())
 }
 
-/// Where the site connects to, and where the database server sees it come from.
+/// Where the site connects to, and where the database server sees it come from. That is asked and never guessed: a grant
+/// for another address would let a stranger in, or nobody.
 async fn reach(config: &Config, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<(String, Vec<GrantHost>)> {
-    let itself = config.host == LOCALHOST;
-    if itself && web.name == db.name {
+    let Some(host) = seen::host_for(config, web, db) else {
         let host = if config.is_plain_local() { LOCALHOST } else { LOOPBACK };
         return Ok((host.to_owned(), vec![GrantHost::parse(host)?]));
-    }
-    let host = if itself { db.hostname.clone() } else { config.host.clone() };
-    let seen = seen_from(&host, config.port, web, cx).await?;
-    let seen = match seen {
-        Some(host) => host,
-        None => {
-            let address = web.addresses.first().ok_or_else(|| {
-                Error::refused(format!("nothing is known of how {} reaches the database on {}", web.name, db.name))
-                    .context("server", &web.name)
-                    .hint(format!("`aegir server verify {}`", web.name))
-            })?;
-            cx.warn(format!("the database server on {} did not say how it sees {}; its address {address} is taken", db.name, web.name));
-            GrantHost::parse(&address.to_string())?
-        }
     };
-    Ok((host, vec![seen]))
-}
-
-/// Asks the database server itself: it names the host it sees when it turns a stranger away.
-async fn seen_from(host: &str, port: u16, web: &Server, cx: &PlanContext<'_>) -> Result<Option<GrantHost>> {
-    let options = format!("[client]\nuser=aegir_nobody\npassword=none\nhost={host}\nport={port}\n");
-    let command = Command::new("mysql")
-        .args(["--defaults-file=/dev/stdin", "--connect-timeout=5", "--batch", "--execute=SELECT 1"])
-        .input(Input::Bytes(options.into_bytes()));
-    let said = cx.observe(&web.name).await?.ask(&command).await?.error_text();
-    Ok(named_host(&said).and_then(|name| GrantHost::parse(&name.to_ascii_lowercase()).ok()))
-}
-
-/// `Access denied for user 'x'@'HOST' (…)`, `Host 'HOST' is not allowed to connect`.
-fn named_host(said: &str) -> Option<&str> {
-    let rest = said.split_once("'@'").or_else(|| said.split_once("Host '")).map(|(_, rest)| rest)?;
-    rest.split_once('\'').map(|(host, _)| host).filter(|h| !h.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_the_host_from_a_refusal() {
-        assert_eq!(
-            named_host("ERROR 1045 (28000): Access denied for user 'aegir_nobody'@'web1.example.com' (using password: YES)"),
-            Some("web1.example.com")
-        );
-        assert_eq!(named_host("ERROR 1130 (HY000): Host '10.0.0.2' is not allowed to connect to this MariaDB server"), Some("10.0.0.2"));
-        assert_eq!(named_host("ERROR 2003 (HY000): Can't connect"), None);
+    let answer = cx.observe(&web.name).await?.ask(&seen::question(&host, config.port)).await?;
+    if let Some(seen) = seen::seen(&answer) {
+        return Ok((host, vec![seen]));
     }
+    let found = seen::check(config, db, web, &answer, cx).await?;
+    Err(Error::refused(format!("the database server on {} cannot be used from {}", db.name, web.name))
+        .context("server", &db.name)
+        .because(found.evidence)
+        .hint(found.mend))
 }

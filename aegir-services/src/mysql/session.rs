@@ -19,9 +19,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) async fn open(options: MySqlConnectOptions, password: SecretString, limit: Duration) -> Result<Self, Fault> {
+    pub(super) async fn open(options: MySqlConnectOptions, password: Option<SecretString>, limit: Duration) -> Result<Self, Fault> {
         let connection = tokio::time::timeout(limit, options.connect()).await.map_err(|_| Fault::Timeout(limit))?.map_err(Fault::from)?;
-        let mut session = Self { connection, secrets: vec![password] };
+        let mut session = Self { connection, secrets: password.into_iter().collect() };
         // From here on a text literal has one escape, the doubled quote, whatever the server's own mode is.
         session.run("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'").await?;
         Ok(session)

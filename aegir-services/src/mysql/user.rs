@@ -59,8 +59,8 @@ impl CreateUser {
     }
 
     /// A plain hash is compared; a salted one is tried, where this machine may log in as that user.
-    async fn fits(&self, session: &mut Session, created: &str, keyring: &Keyring) -> Result<bool> {
-        let password = keyring.open(&self.password)?;
+    async fn fits(&self, session: &mut Session, created: &str, cx: &Context) -> Result<bool> {
+        let password = cx.keyring().open(&self.password)?;
         session.hide(password.clone());
         if let Some(hash) = native_hash(created) {
             let sql = format!("SELECT CONCAT('*', UPPER(SHA1(UNHEX(SHA1({})))))", quote::literal(password.expose_secret())?);
@@ -69,8 +69,8 @@ impl CreateUser {
         if !matches!(self.host.as_str(), "localhost" | "127.0.0.1") {
             return Ok(true);
         }
-        let login = Access { user: self.user.to_string(), password: self.password.clone(), ..self.access.clone() };
-        Ok(!matches!(login.try_connect(keyring).await?, Err(fault) if fault.is_wrong_password()))
+        let login = Access { user: self.user.to_string(), password: Some(self.password.clone()), ..self.access.clone() };
+        Ok(!matches!(login.try_connect(cx).await?, Err(fault) if fault.is_wrong_password()))
     }
 
     fn identified(&self, keyring: &Keyring) -> Result<String> {
@@ -99,10 +99,10 @@ impl Action for CreateUser {
     }
 
     async fn observe(&self, cx: &Context) -> Result<UserBefore> {
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         let created = created(&mut session, &self.user, &self.host).await.map_err(|f| self.explain(&f))?;
         let fits = match &created {
-            Some(statement) => self.fits(&mut session, statement, cx.keyring()).await?,
+            Some(statement) => self.fits(&mut session, statement, cx).await?,
             None => false,
         };
         Ok(UserBefore { created, fits })
@@ -125,7 +125,7 @@ impl Action for CreateUser {
         if self.fresh && before.created.is_some() {
             return Err(self.taken());
         }
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         session.hide(cx.keyring().open(&self.password)?);
         let identified = self.identified(cx.keyring())?;
         session.run(&format!("CREATE USER IF NOT EXISTS {identified}")).await.map_err(|f| self.explain(&f))?;
@@ -136,7 +136,7 @@ impl Action for CreateUser {
     }
 
     async fn undo(&self, cx: &Context, before: &UserBefore) -> Result<()> {
-        let mut session = self.access.connect(cx.keyring()).await?;
+        let mut session = self.access.connect(cx).await?;
         let sql = match &before.created {
             None => {
                 require_own(cx, &resource(cx.server().name(), &self.user, &self.host)).await?;

@@ -50,8 +50,18 @@ impl Answer {
     }
 }
 
-/// Asks the machine itself, not whatever the name resolves to: a probe must not leave the server it is about.
-pub(super) async fn ask(server: &dyn Server, host: &str, port: u16, path: &str, limit: Duration) -> Result<Result<Answer, String>> {
+/// The machine itself: a probe must not leave the server it is about, wherever the site's name leads.
+pub(super) const ITSELF: &str = "127.0.0.1";
+
+/// Asks a web server at an address for a page of a host, from a server.
+pub(super) async fn ask(
+    server: &dyn Server,
+    at: &str,
+    host: &str,
+    port: u16,
+    path: &str,
+    limit: Duration,
+) -> Result<Result<Answer, String>> {
     let command = Command::new("curl")
         .args([
             "--silent",
@@ -66,7 +76,7 @@ pub(super) async fn ask(server: &dyn Server, host: &str, port: u16, path: &str, 
             "5",
         ])
         .args(["--max-time", &limit.as_secs().to_string(), "--header", &format!("Host: {host}"), "--user-agent", "Aegir"])
-        .args(["--output", "-", "--", &format!("http://127.0.0.1:{port}{path}")])
+        .args(["--output", "-", "--", &format!("http://{at}:{port}{path}")])
         .timeout(limit + Duration::from_secs(10));
     let output = server.run(&command).await?;
     if !output.ok() {

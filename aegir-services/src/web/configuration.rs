@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 
 use super::candidate::{Candidate, sudo};
 use super::change::{Before, FileChange, joined};
-use super::probe::Probe;
+use super::probe::{Outside, Probe};
 use super::watch;
 
 /// Changes files of a web server's configuration, all or none, with one reload.
@@ -38,6 +38,9 @@ pub struct SwapConfiguration {
     /// What must be so afterwards.
     #[serde(default)]
     pub probes: Vec<Probe>,
+    /// Who asks for the pages from elsewhere; nobody where the web server is the master itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Outside>,
 }
 
 impl SwapConfiguration {
@@ -74,7 +77,11 @@ impl SwapConfiguration {
             change.apply(cx, &self.directory, before).await?;
         }
         self.reload(cx).await?;
-        watch::all_good(cx, &self.probes, bad_before).await
+        watch::all_good(cx, &self.probes, bad_before).await?;
+        match &self.outside {
+            Some(outside) => watch::from_outside(cx, &self.probes, outside).await,
+            None => Ok(()),
+        }
     }
 
     /// Reloads only when something may have gone live: another's broken file must not keep a task that

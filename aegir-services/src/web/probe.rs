@@ -1,5 +1,7 @@
 //! What a web server must answer once a new configuration is in use.
 
+use aegir_core::name::ServerName;
+
 use super::answer::Answer;
 
 /// Where every virtual host that Aegir writes answers a request from its own machine with status 204 and [`MARKER`].
@@ -21,6 +23,15 @@ pub struct Probe {
     pub port: u16,
     /// What must come back.
     pub expect: Expect,
+}
+
+/// Another server that asks for the pages, too.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Outside {
+    /// Who asks.
+    pub from: ServerName,
+    /// The web server's name or address.
+    pub address: String,
 }
 
 /// What must come back.

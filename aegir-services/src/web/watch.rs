@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use aegir_core::action::Context;
 use aegir_core::{Error, Result};
 
-use super::answer::ask;
-use super::probe::{Expect, MARKER, PROBE_PATH, Page, Probe, Verdict};
+use super::answer::{ITSELF, ask};
+use super::probe::{Expect, MARKER, Outside, PROBE_PATH, Page, Probe, Verdict};
 
 /// How long a reload may take until the new configuration is in use.
 const IN_USE: Duration = Duration::from_secs(20);
@@ -43,8 +43,32 @@ pub(super) async fn all_good(cx: &Context, probes: &[Probe], bad_before: &[bool]
     Ok(())
 }
 
+/// Whether the pages also come when another server asks. What stands between the two is not ours: only warned about.
+pub(super) async fn from_outside(cx: &Context, probes: &[Probe], outside: &Outside) -> Result<()> {
+    let Outside { from, address } = outside;
+    let server = cx.other_server(from).await?;
+    for probe in probes {
+        let Expect::Page(page) = &probe.expect else { continue };
+        let why = match ask(&*server, address, &probe.host, probe.port, &page.path, PAGE_LIMIT).await {
+            Ok(Ok(answer)) => match page.judge(&answer) {
+                Verdict::Bad(why) => why,
+                Verdict::Good | Verdict::Warn(_) => continue,
+            },
+            Ok(Err(why)) => why,
+            Err(error) => error.chain().join(": "),
+        };
+        let there = cx.server().name();
+        cx.warn(format!(
+            "http://{}{} is served on {there} itself, but {from} does not get it from {address}:{}: {why}; look for a firewall, and at the name",
+            probe.host, page.path, probe.port
+        ))
+        .await?;
+    }
+    Ok(())
+}
+
 async fn look(cx: &Context, probe: &Probe, page: &Page) -> Result<Verdict> {
-    Ok(match ask(cx.server(), &probe.host, probe.port, &page.path, PAGE_LIMIT).await? {
+    Ok(match ask(cx.server(), ITSELF, &probe.host, probe.port, &page.path, PAGE_LIMIT).await? {
         Ok(answer) => page.judge(&answer),
         Err(why) => Verdict::Bad(why),
     })
@@ -80,7 +104,7 @@ async fn in_use(cx: &Context, probe: &Probe, expected: &Expect) -> Result<()> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let answer = ask(cx.server(), &probe.host, probe.port, PROBE_PATH, MARKER_LIMIT).await?;
+        let answer = ask(cx.server(), ITSELF, &probe.host, probe.port, PROBE_PATH, MARKER_LIMIT).await?;
         silent = if answer.is_ok() { None } else { silent.or(Some(Instant::now())) };
         let why = match answer {
             Ok(answer) if expected.met_by(answer.header(MARKER)) => return Ok(()),

@@ -67,6 +67,20 @@ impl Application for WordPress {
         ]
     }
 
+    fn not_code(&self) -> &'static [&'static str] {
+        // All of `sites` is ours: WordPress itself has no such directory.
+        &[
+            "sites",
+            "wp-config.php",
+            "wp-content/mu-plugins/aegir-login.php",
+            "wp-content/uploads",
+            "wp-content/blogs.dir",
+            "wp-content/cache",
+            "wp-content/upgrade",
+            "wp-content/upgrade-temp-backup",
+        ]
+    }
+
     async fn detect(&self, path: &Utf8Path, files: &Observer) -> Result<Option<Codebase>> {
         for docroot in DOCROOTS {
             if let Some(found) = codebase::read(docroot, &below(path, docroot), files).await? {
@@ -78,7 +92,7 @@ impl Application for WordPress {
 
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
         match operation {
-            Operation::VerifyPlatform { platform, server } => {
+            Operation::VerifyPlatform { platform, server, .. } => {
                 if !has_theme(&platform.codebase) {
                     cx.warn(format!("the WordPress at {} has no theme: its sites would answer 200 with an empty page; put one into {}/wp-content/themes", platform.path, platform.docroot()));
                 }

@@ -1,11 +1,12 @@
 //! A command as a child process of this one.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::server::command::LineSink;
-use crate::server::{Command, Output};
+use crate::server::{Command, Output, Stream};
 
 pub(super) fn build(command: &Command) -> tokio::process::Command {
     let as_root = rustix::process::geteuid().is_root();
@@ -58,6 +59,23 @@ pub(super) async fn talk(child: &mut tokio::process::Child, command: &Command) -
     Ok(Output { status, stdout, stderr })
 }
 
+/// Passes a stream on, piece by piece. A command that ends before the stream does is judged by its status.
+pub(in crate::server) async fn pass_on(
+    pipe: Option<impl tokio::io::AsyncWrite + Unpin>,
+    mut stream: Stream,
+    silence: Duration,
+) -> std::io::Result<()> {
+    let Some(mut pipe) = pipe else { return Ok(()) };
+    let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
+    while let Some(piece) = tokio::time::timeout(silence, stream.recv()).await.map_err(late)? {
+        match tokio::time::timeout(silence, pipe.write_all(&piece?)).await.map_err(late)? {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            other => other?,
+        }
+    }
+    pipe.shutdown().await
+}
+
 /// Reads to the end; whoever listens hears each line as it comes.
 pub(in crate::server) async fn drain_lines(
     pipe: Option<impl tokio::io::AsyncRead + Unpin>,
@@ -77,6 +95,20 @@ pub(in crate::server) async fn drain_lines(
         }
         sink(String::from_utf8_lossy(&all[start..]).trim_end());
     }
+}
+
+/// Runs a command on a stream; both ends of it are drained while it is fed.
+pub(super) async fn digest(child: &mut tokio::process::Child, stream: Stream, silence: Duration) -> std::io::Result<Output> {
+    let stdin = child.stdin.take();
+    let (out, err) = (tokio::spawn(drain_lines(child.stdout.take(), None)), tokio::spawn(drain_lines(child.stderr.take(), None)));
+    pass_on(stdin, stream, silence).await?;
+    let ended = async {
+        let status = child.wait().await?;
+        Ok::<_, std::io::Error>((status, out.await??, err.await??))
+    };
+    let (status, stdout, stderr) = tokio::time::timeout(silence, ended).await.map_err(|_| std::io::ErrorKind::TimedOut)??;
+    let status = status.code().unwrap_or_else(|| 128 + std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(0));
+    Ok(Output { status, stdout, stderr })
 }
 
 pub(super) fn kill_group(pid: Option<u32>) {

@@ -4,7 +4,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::server::{FileKind, FileSpec};
+use crate::server::fetch::Intake;
+use crate::server::{Fetched, FileKind, FileSpec};
 
 /// Installers make directories read-only (Drupal's `sites/URI` is 0555); removal needs our own write bit back.
 pub(super) fn make_removable(path: &Utf8Path) -> std::io::Result<()> {
@@ -55,4 +56,22 @@ pub(super) fn write_temporary(temporary: &Utf8Path, file: &FileSpec, uid: Option
 
 pub(super) fn sync_parent(path: &Utf8Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), |parent| std::fs::File::open(parent)?.sync_all())
+}
+
+/// Copies a file to a new one, in pieces.
+pub(super) async fn fetch(path: &Utf8Path, into: &Utf8Path) -> std::io::Result<Fetched> {
+    use tokio::io::AsyncReadExt as _;
+    // A pipe would keep us until somebody writes into it.
+    if !tokio::fs::metadata(path).await?.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    let mut file = tokio::fs::File::open(path).await?;
+    let mut intake = Intake::new(into).await?;
+    let mut piece = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut piece).await? {
+            0 => return intake.finish().await,
+            read => intake.take(&piece[..read]).await?,
+        }
+    }
 }

@@ -7,12 +7,16 @@ mod file;
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub(super) use child::drain_lines;
-use child::{build, kill_group, talk};
+use child::{build, digest, kill_group, talk};
+pub(super) use child::{drain_lines, pass_on};
 use file::{file_kind, make_removable, sync_parent, temporary_name, write_temporary};
 
-use super::{Command, DirSpec, Facts, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server};
+use super::{
+    Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Inquiry, Output, OwnedPath, Permissions, Reply, Server, Stream,
+    Tunnel,
+};
 use crate::name::ServerName;
+use crate::server::inquiry::by_script;
 use crate::{Error, ErrorKind, Result};
 
 /// The machine this process runs on.
@@ -59,6 +63,37 @@ impl LocalServer {
         }
     }
 
+    fn problem(&self, command: &Command, what: &str) -> Error {
+        Error::failed(format!("running {} on {}: {what}", command.program, self.name))
+            .context("server", &self.name)
+            .context("command", command)
+    }
+
+    fn start(&self, command: &Command) -> Result<tokio::process::Child> {
+        build(command).spawn().map_err(|e| {
+            self.problem(command, "it did not start")
+                .with_kind(if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::Refused } else { ErrorKind::Failed })
+                .because(e)
+                .hint(format!("install {} there, or run `aegir server verify {}`", command.program, self.name))
+        })
+    }
+
+    fn judge(&self, command: &Command, ended: std::io::Result<Output>) -> Result<Output> {
+        match ended {
+            // It runs behind `setpriv`, which is there, so only that says that the program is not.
+            Ok(output) if matches!(output.status, 126 | 127) && output.stderr.starts_with(b"setpriv: failed to execute ") => Err(self
+                .problem(command, "it did not start")
+                .with_kind(ErrorKind::Refused)
+                .because(output.error_text().trim().to_owned())
+                .hint(format!("install {} there, or run `aegir server verify {}`", command.program, self.name))),
+            Ok(output) => Ok(output),
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                Err(self.problem(command, &format!("no end after {} s, killed", command.timeout.as_secs())).with_kind(ErrorKind::Timeout))
+            }
+            Err(error) => Err(self.problem(command, "talking to it failed").because(error)),
+        }
+    }
+
     /// Resolves names by the machine's own name service.
     async fn id(&self, database: &'static str, id: Option<&Id>) -> Result<Option<u32>> {
         let name = match id {
@@ -92,36 +127,30 @@ impl Server for LocalServer {
         Facts::parse(&output.text())
     }
 
+    async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
+        by_script(self, self.root.as_str(), inquiry).await
+    }
+
     async fn run(&self, command: &Command) -> Result<Output> {
-        let problem = |what: &str| {
-            Error::failed(format!("running {} on {}: {what}", command.program, self.name))
-                .context("server", &self.name)
-                .context("command", command)
-        };
-        let mut child = build(command).spawn().map_err(|e| {
-            problem("it did not start")
-                .with_kind(if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::Refused } else { ErrorKind::Failed })
-                .because(e)
-                .hint(format!("install {} there, or run `aegir server verify {}`", command.program, self.name))
-        })?;
+        let mut child = self.start(command)?;
         let group = child.id();
         let finished = tokio::time::timeout(command.timeout, talk(&mut child, command)).await;
-        match finished {
-            // It runs behind `setpriv`, which is there, so only that says that the program is not.
-            Ok(Ok(output)) if matches!(output.status, 126 | 127) && output.stderr.starts_with(b"setpriv: failed to execute ") => {
-                Err(problem("it did not start")
-                    .with_kind(ErrorKind::Refused)
-                    .because(output.error_text().trim().to_owned())
-                    .hint(format!("install {} there, or run `aegir server verify {}`", command.program, self.name)))
-            }
-            Ok(Ok(output)) => Ok(output),
-            Ok(Err(error)) => Err(problem("talking to it failed").because(error)),
-            Err(_) => {
-                kill_group(group);
-                let _ = child.wait().await;
-                Err(problem(&format!("no end after {} s, killed", command.timeout.as_secs())).with_kind(ErrorKind::Timeout))
-            }
+        if finished.is_err() {
+            kill_group(group);
+            let _ = child.wait().await;
         }
+        self.judge(command, finished.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())))
+    }
+
+    async fn feed(&self, command: &Command, stream: Stream) -> Result<Output> {
+        let mut child = self.start(command)?;
+        let group = child.id();
+        let digested = digest(&mut child, stream, command.timeout).await;
+        if digested.is_err() {
+            kill_group(group);
+            let _ = child.wait().await;
+        }
+        self.judge(command, digested)
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
@@ -231,6 +260,14 @@ impl Server for LocalServer {
             sync_parent(&to)
         })
         .await
+    }
+
+    async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched> {
+        file::fetch(path, into).await.map_err(|error| self.file_error("fetching", path, error))
+    }
+
+    async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel> {
+        Ok(Tunnel::direct(socket))
     }
 
     async fn remove(&self, path: &OwnedPath) -> Result<()> {

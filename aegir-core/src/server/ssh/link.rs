@@ -152,7 +152,7 @@ pub(super) fn make_control_dir(dir: &Utf8Path) -> Result<()> {
     })
 }
 
-async fn exclusive(path: camino::Utf8PathBuf, limit: Duration) -> std::io::Result<File> {
+pub(super) async fn exclusive(path: camino::Utf8PathBuf, limit: Duration) -> std::io::Result<File> {
     let waiting = tokio::task::spawn_blocking(move || {
         let file = File::options().create(true).append(true).open(path)?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;

@@ -11,6 +11,7 @@
 //! A connection that broke is made again once, and only for what does no harm twice.
 
 mod config;
+mod forward;
 mod host_key;
 mod ids;
 mod link;
@@ -32,8 +33,10 @@ use tokio::sync::{Mutex, Semaphore};
 
 use self::link::Link;
 use self::sftp::{Fault, Sftp};
-use super::{Command, DirSpec, Facts, FileSpec, FileStat, Output, OwnedPath, Server};
+use super::fetch::Intake;
+use super::{Command, DirSpec, Facts, Fetched, FileSpec, FileStat, Inquiry, Output, OwnedPath, Reply, Server, Stream, Tunnel};
 use crate::name::ServerName;
+use crate::server::inquiry::by_script;
 use crate::{Error, Result};
 
 /// File operations at a time: they share one session, so this bounds memory and open handles only.
@@ -194,9 +197,22 @@ impl Server for SshServer {
         Facts::parse(&output.text())
     }
 
+    async fn reach(&self) -> Result<()> {
+        self.connect().await
+    }
+
+    async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
+        by_script(self, self.root.as_str(), inquiry).await
+    }
+
     async fn run(&self, command: &Command) -> Result<Output> {
         let _permit = self.commands.acquire().await.map_err(|e| Error::internal("no permit for a command").because(e))?;
         run::run(&self.link, command).await
+    }
+
+    async fn feed(&self, command: &Command, stream: Stream) -> Result<Output> {
+        let _permit = self.commands.acquire().await.map_err(|e| Error::internal("no permit for a command").because(e))?;
+        run::feed(&self.link, command, stream).await
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
@@ -246,6 +262,22 @@ impl Server for SshServer {
         // kernel not to replace; whether it moved is seen, as its status says different things in different versions.
         let moved = Command::new("mv").args(["-n", "-T", "--", from.as_str(), to.as_str()]);
         if self.run(&moved).await?.ok() && self.stat(from).await?.is_none() { Ok(()) } else { Err(self.file_error("moving", from, &fault)) }
+    }
+
+    async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched> {
+        self.files("fetching", path, true, |sftp, _| async move {
+            let here = |e: std::io::Error| Fault::Because(format!("writing {into} here: {e}"));
+            let mut intake = Intake::new(into).await.map_err(here)?;
+            if !sftp::stream(sftp, path, &mut intake).await? {
+                return Err(Fault::Because("there is no such file".into()));
+            }
+            intake.finish().await.map_err(here)
+        })
+        .await
+    }
+
+    async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel> {
+        forward::open(&self.link, socket).await.map(Tunnel::leading)
     }
 
     async fn remove(&self, path: &OwnedPath) -> Result<()> {

@@ -23,11 +23,14 @@ use openssh::{Child, Session, Stdio};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::link::Link;
-use crate::server::local::drain_lines;
-use crate::server::{Command, Output};
+use crate::server::local::{drain_lines, pass_on};
+use crate::server::{Command, Output, Stream};
 use crate::{Error, ErrorKind, Result};
 
 const SCRIPT: &str = include_str!("run.sh");
+/// For what reads its input to the end: that the stream ends is its lifeline, so it needs no watcher, and no copying.
+const FEED: &str =
+    r#"d=$3; shift 3; [ -z "$d" ] || cd -- "$d" 2>/dev/null || { echo "aegir: there is no directory $d" >&2; exit 126; }; exec "$@""#;
 /// The remote kernel takes 128 KiB in one argument, and the whole line is one.
 const LONGEST_LINE: usize = 120 * 1024;
 /// How long sshd may keep refusing a session because others have them all.
@@ -45,6 +48,47 @@ pub(super) async fn run(link: &Link, command: &Command) -> Result<Output> {
             Err(error) if again && error.kind() == ErrorKind::Unreachable => again = false,
             result => return result.map_err(|e| e.context("server", &link.name).context("command", command)),
         }
+    }
+}
+
+/// Runs a command on a stream, once. Its limit is silence.
+pub(super) async fn feed(link: &Link, command: &Command, stream: Stream) -> Result<Output> {
+    digest(link, command, stream).await.map_err(|e| e.context("server", &link.name).context("command", command))
+}
+
+async fn digest(link: &Link, command: &Command, stream: Stream) -> Result<Output> {
+    let words = words(command)?;
+    let session = link.session(Instant::now()).await?;
+    let mut child = open(link, &session, FEED, &words).await?;
+    let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
+    let drained = async { tokio::try_join!(drain_lines(stdout, None), drain_lines(stderr, None)) };
+    // Done with both when the command has ended, and the limit begins again when the stream has.
+    let fed = async {
+        tokio::pin!(drained);
+        let passed = pass_on(stdin, stream, command.timeout);
+        tokio::pin!(passed);
+        let early = tokio::select! {
+            passed = &mut passed => { passed?; None }
+            drained = &mut drained => Some(drained?),
+        };
+        match early {
+            Some(output) => Ok(output),
+            None => tokio::time::timeout(command.timeout, drained).await.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?,
+        }
+    };
+    let fed: std::io::Result<_> = fed.await;
+    let problem = |what: String| Error::failed(format!("running {} on {}: {what}", command.program, link.name));
+    match fed {
+        Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            Err(problem(format!("nothing moved for {} s, given up", command.timeout.as_secs())).with_kind(ErrorKind::Timeout))
+        }
+        Err(error) => Err(problem("the stream to it broke off".to_owned()).because(error)),
+        Ok((stdout, stderr)) => match tokio::time::timeout(FAREWELL, child.wait()).await {
+            Ok(Ok(status)) => judge(link, command, Output { status: status.code().unwrap_or(-1), stdout, stderr }),
+            Ok(Err(openssh::Error::Remote(_))) => judge(link, command, Output { status: 127, stdout, stderr }),
+            Ok(Err(error)) => Err(vanished(link, command, &error).await),
+            Err(_) => Err(link.lost().because("the connection does not say how the command ended")),
+        },
     }
 }
 
@@ -82,7 +126,7 @@ fn words(command: &Command) -> Result<Vec<String>> {
 }
 
 async fn attempt(link: &Link, session: &Session, command: &Command, words: &[String]) -> Result<Output> {
-    let mut child = open(link, session, words).await?;
+    let mut child = open(link, session, SCRIPT, words).await?;
     let mut stdin = child.stdin().take();
     let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
     let finished = {
@@ -127,12 +171,12 @@ async fn attempt(link: &Link, session: &Session, command: &Command, words: &[Str
 
 /// Opens a session for the command. sshd allows few at a time, and other processes of ours use the same
 /// connection: being refused one means waiting for a turn, as nothing has started yet.
-async fn open<'s>(link: &Link, session: &'s Session, words: &[String]) -> Result<Child<&'s Session>> {
+async fn open<'s>(link: &Link, session: &'s Session, script: &str, words: &[String]) -> Result<Child<&'s Session>> {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(20);
     loop {
         let mut remote = session.raw_command("exec /bin/sh -c");
-        remote.arg(SCRIPT).arg("aegir").args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        remote.arg(script).arg("aegir").args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         match tokio::time::timeout(link.patience(), remote.spawn()).await {
             Ok(Ok(child)) => return Ok(child),
             Ok(Err(error)) if refused(&error) && begun.elapsed() < TURN => {

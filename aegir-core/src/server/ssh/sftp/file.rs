@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use super::wire::{self, Body, Reply};
 use super::{Ask, Fault, Handle, Sftp};
 use crate::server::FileSpec;
+use crate::server::fetch::Intake;
 
 /// What every server takes in one request.
 const PIECE: usize = 32 * 1024;
@@ -17,52 +18,84 @@ const AHEAD: usize = 64;
 const LARGEST: usize = 1 << 30;
 const END_OF_FILE: u32 = 1;
 
-/// A file's content. Three round trips up to 32 KiB; of bigger files many pieces are under way at once.
+/// Takes the pieces of a file, in order.
+pub(in super::super) trait Sink: Send {
+    /// One more piece.
+    fn take(&mut self, bytes: Vec<u8>) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+impl Sink for Vec<u8> {
+    async fn take(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
+        if self.len() + bytes.len() > LARGEST {
+            return Err(Fault::Because("it is larger than a gigabyte".into()));
+        }
+        self.extend(bytes);
+        Ok(())
+    }
+}
+
+impl Sink for Intake {
+    async fn take(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
+        self.take(&bytes).await.map_err(|e| Fault::Because(format!("writing it here: {e}")))
+    }
+}
+
+/// A file's content.
+pub(in super::super) async fn read(sftp: Arc<Sftp>, path: &Utf8Path) -> Result<Option<Vec<u8>>, Fault> {
+    let mut all = Vec::new();
+    Ok(stream(sftp, path, &mut all).await?.then_some(all))
+}
+
+/// Passes a file's content on; `false` when nothing stands there. Three round trips up to 32 KiB; of bigger files many
+/// pieces are under way at once.
 ///
 /// It looks before it opens: opening a pipe would stop the server's whole session until somebody writes into
 /// it, and whoever owns a site could put one there.
-pub(in super::super) async fn read(sftp: Arc<Sftp>, path: &Utf8Path) -> Result<Option<Vec<u8>>, Fault> {
+pub(in super::super) async fn stream(sftp: Arc<Sftp>, path: &Utf8Path, sink: &mut impl Sink) -> Result<bool, Fault> {
     let size = match sftp.ask(Body::new(wire::STAT).text(path.as_str())).attributes().await {
-        Err(fault) if fault.is_missing() => return Ok(None),
+        Err(fault) if fault.is_missing() => return Ok(false),
         Ok(found) if !found.is_file() => return Err(Fault::Because("it is no file".into())),
-        found => usize::try_from(found?.size).unwrap_or(usize::MAX),
+        found => found?.size,
     };
     let handle = match sftp.ask(Body::new(wire::OPEN).text(path.as_str()).number(wire::TO_READ).number(0)).handle().await {
-        Err(fault) if fault.is_missing() => return Ok(None),
+        Err(fault) if fault.is_missing() => return Ok(false),
         other => other?,
     };
-    let mut all = data(piece(&handle, 0)).await?.unwrap_or_default();
+    let first = data(piece(&handle, 0)).await?.unwrap_or_default();
+    let mut passed = first.len() as u64;
+    let any = !first.is_empty();
+    sink.take(first).await?;
     let mut flying = VecDeque::new();
-    let mut next = all.len();
+    let mut next = passed;
     // Files of the kernel say size 0 and have content; nothing else does.
-    while all.len() < size || size == 0 && !all.is_empty() {
+    while passed < size || size == 0 && any {
         while flying.len() < AHEAD && (next < size || flying.is_empty()) {
             flying.push_back((next, piece(&handle, next)));
-            next += PIECE;
+            next += PIECE as u64;
         }
         let Some((offset, ask)) = flying.pop_front() else { break };
-        if offset != all.len() {
+        if offset != passed {
             // A piece was short: what follows is asked for again from where it ended.
             flying.clear();
-            next = all.len();
+            next = passed;
             continue;
         }
         match data(ask).await? {
             Some(bytes) if bytes.is_empty() || bytes.len() > PIECE => {
                 return Err(Fault::Lost("it sent a piece of another size than asked for".into()));
             }
-            Some(bytes) => all.extend(bytes),
+            Some(bytes) => {
+                passed += bytes.len() as u64;
+                sink.take(bytes).await?;
+            }
             None => break,
         }
-        if all.len() > LARGEST {
-            return Err(Fault::Because("it is larger than a gigabyte".into()));
-        }
     }
-    Ok(Some(all))
+    Ok(true)
 }
 
-fn piece(handle: &Handle, offset: usize) -> Ask {
-    handle.sftp.ask(Body::new(wire::READ).text(&handle.bytes).offset(offset as u64).number(PIECE as u32))
+fn piece(handle: &Handle, offset: u64) -> Ask {
+    handle.sftp.ask(Body::new(wire::READ).text(&handle.bytes).offset(offset).number(PIECE as u32))
 }
 
 async fn data(ask: Ask) -> Result<Option<Vec<u8>>, Fault> {

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-pub(super) use file::{read, write};
+pub(super) use file::{read, stream, write};
 pub(super) use tree::{group_name, link, list, look, make_dir, remove_one, rename};
 use wire::{Attributes, Body, Reader, Reply};
 

@@ -1,0 +1,146 @@
+//! What stands in a tree on a server: one command there, whose answer is data and nothing else.
+
+use camino::Utf8Path;
+
+use super::listing::Found;
+use super::{Keep, Kind, Listing, State, TreePath};
+use crate::server::{Command, Server};
+use crate::{Error, Result};
+
+const SCRIPT: &str = include_str!("survey.sh");
+/// A tree on a slow disk that nobody has read for long.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(600);
+/// For each thing: kind, mode, size, time, names, device, inode; its path; what a link holds.
+const FORMAT: &str = r"%y %m %s %T@ %n %D %i %P\0%l\0";
+
+/// What stands at a path where a tree should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing.
+    Nothing,
+    /// Something that is no directory.
+    Other,
+    /// A directory.
+    Tree(Box<Listing>),
+}
+
+/// What a server says of a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// What stands there.
+    pub standing: Standing,
+    /// Whether it can unpack what `zstd` packed.
+    pub zstd: bool,
+}
+
+/// Looks at a tree by `find` on the server. No link is followed, and what is kept is not entered.
+pub(crate) async fn survey<S: Server + ?Sized>(server: &S, root: &Utf8Path, keep: &Keep) -> Result<Survey> {
+    let problem = |e: Error| e.context("server", server.name()).context("file", root);
+    let mut command = Command::new("sh").args(["-c", SCRIPT, "sh", root.as_str(), "-ignore_readdir_race"]).timeout(LIMIT).idempotent();
+    if let Some(regex) = keep.regex() {
+        command = command.args(["-regextype", "posix-extended", "-regex", &regex, "-printf", FORMAT, "-prune", "-o"]);
+    }
+    // Names are bytes: in any other locale some of them fit no expression.
+    let command = command.args(["-printf", FORMAT]).env("LC_ALL", "C");
+    let doing = format!("listing {root} on {}", server.name());
+    let output = server.run(&command).await?.require_ok(&command, &doing).map_err(problem)?;
+    let odd = |what: String| problem(Error::failed(format!("{doing}: its answer makes no sense")).because(what));
+    let (head, rest) = split(&output.stdout, 0).ok_or_else(|| odd("it is empty".to_owned()))?;
+    let (word, zstd) = match head.split_at_checked(head.len().saturating_sub(2)) {
+        Some((word, b" 1")) => (word, true),
+        Some((word, b" 0")) => (word, false),
+        _ => return Err(odd(format!("it begins with {}", String::from_utf8_lossy(head).escape_debug()))),
+    };
+    let standing = match word {
+        b"nothing" => Standing::Nothing,
+        b"other" => Standing::Other,
+        b"tree" => Standing::Tree(Box::new(parse(rest, keep).map_err(odd)?)),
+        _ => return Err(odd("it begins with another word".to_owned())),
+    };
+    Ok(Survey { standing, zstd })
+}
+
+fn split(bytes: &[u8], end: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|b| *b == end)?;
+    Some((&bytes[..at], &bytes[at + 1..]))
+}
+
+fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
+/// Everything in it comes from the other side: a path that leads anywhere but down is refused, and so is the rest.
+fn parse(mut rest: &[u8], keep: &Keep) -> Result<Listing, String> {
+    let mut root = None;
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (line, after) = split(rest, 0).ok_or("it is cut short")?;
+        let (link, after) = split(after, 0).ok_or("it is cut short")?;
+        rest = after;
+        let shown = || format!("it says {}", String::from_utf8_lossy(line).escape_debug());
+        let (path, state, inode) = entry(line, link).ok_or_else(shown)?;
+        if path.is_root() {
+            root = Some(state);
+        } else {
+            found.push(Found { path, state, inode });
+        }
+    }
+    let root = root.filter(State::is_dir).ok_or("the directory itself is missing in it")?;
+    Listing::new(root, found, keep).ok_or_else(|| "it names something twice".to_owned())
+}
+
+type Parsed = (TreePath, State, Option<(u64, u64)>);
+
+fn entry(line: &[u8], link: &[u8]) -> Option<Parsed> {
+    let (kind, line) = split(line, b' ')?;
+    let (mode, line) = split(line, b' ')?;
+    let (size, line) = split(line, b' ')?;
+    let (time, line) = split(line, b' ')?;
+    let (names, line) = split(line, b' ')?;
+    let (device, line) = split(line, b' ')?;
+    let (inode, path) = split(line, b' ')?;
+    let kind = match kind {
+        b"f" => Kind::File,
+        b"d" => Kind::Dir,
+        b"l" => Kind::Link(link.to_vec()),
+        _ => Kind::Special,
+    };
+    let (sec, fraction) = split(time, b'.').unwrap_or((time, b""));
+    let nsec = number(fraction.get(..9).unwrap_or(b"0"))?;
+    let mode = if matches!(kind, Kind::Link(_)) { 0o777 } else { u32::from_str_radix(std::str::from_utf8(mode).ok()?, 8).ok()? & 0o7777 };
+    let size = if kind == Kind::File { number(size)? } else { 0 };
+    let several = number::<u64>(names)? > 1 && kind != Kind::Dir;
+    let inode = several.then_some((number(device)?, number(inode)?));
+    Some((TreePath::parse(path)?, State { kind, mode, size, sec: number(sec)?, nsec }, inode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &[u8] = b"d 755 4096 1700000000.5000000000 2 9 1 \0\0";
+
+    fn with(line: &[u8]) -> Result<Listing, String> {
+        parse(&[ROOT, line].concat(), &Keep::nothing())
+    }
+
+    #[test]
+    fn reads_what_find_prints() {
+        let listing = with(b"f 4755 12 1700000001.1234567890 1 9 2 a\nb/\xff c\0\0l 777 3 -5.0000000000 1 9 3 z\0../x\0").unwrap();
+        let [file, link] = &listing.entries[..] else { panic!("{listing:?}") };
+        assert_eq!((file.state.mode, file.state.size, file.state.sec, file.state.nsec), (0o4755, 12, 1_700_000_001, 123_456_789));
+        assert_eq!((&link.state.kind, link.state.sec), (&Kind::Link(b"../x".to_vec()), -5));
+        assert_eq!((listing.root.mode, listing.root.nsec), (0o755, 0));
+    }
+
+    #[test]
+    fn nothing_from_there_leads_out() {
+        for path in ["/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a/"] {
+            assert!(with(format!("f 644 1 1.0 1 9 2 {path}\0\0").as_bytes()).is_err(), "{path}");
+        }
+        assert!(with(b"f 644 1 1.0 1 9 2 a\0\0f 644 1 1.0 1 9 3 a\0\0").is_err(), "twice");
+        assert!(with(b"f 644 x 1.0 1 9 2 a\0\0").is_err());
+        assert!(with(b"f 644 1 1.0 1 9 2 a\0").is_err(), "cut short");
+        assert!(parse(b"", &Keep::nothing()).is_err(), "no root");
+    }
+}

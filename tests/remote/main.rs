@@ -1,0 +1,13 @@
+//! Platforms and sites on other machines: real hosts, real SSH, databases here and there.
+
+mod breaking;
+mod crash;
+mod database;
+mod drupal;
+mod fleet;
+mod platform;
+mod seed;
+mod site;
+
+/// The command under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_aegir-on-trial");
