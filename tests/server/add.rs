@@ -28,6 +28,11 @@ fn from_a_bare_machine_to_a_web_server() {
     assert!(again.success() && again.stderr.contains("nothing to change"), "{}", again.stderr);
     let list = fleet.aegir(["server", "list"]).ok();
     assert!(list.contains("ssh aegir@web1.example.com") && list.contains("web=apache"), "{list}");
+    let bootstrapped = fleet.bootstrap(web1, &[]).ok();
+    assert!(
+        bootstrapped.contains("nothing was changed") && bootstrapped.ends_with("aegir server verify web1.example.com"),
+        "{bootstrapped}"
+    );
     let text = fleet.aegir(["server", "show", "@server_web1.example.com"]).ok();
     assert!(text.contains(&Fleet::fingerprint(web1)), "{text}");
 }
@@ -55,13 +60,18 @@ fn a_dry_run_and_a_saved_plan_change_nothing_and_the_plan_can_be_applied() {
 }
 
 #[test]
-fn without_waiting_it_goes_on_by_itself() {
-    let (fleet, key) = bootstrapped();
-    let task = fleet.add(&fleet.remotes[0], &["--host-key", &key, "--no-wait", "--json"]).ok();
+fn without_waiting_it_goes_on_by_itself_also_under_another_name() {
+    let fleet = Fleet::bare(BINARY, &["web1"]);
+    let web1 = &fleet.remotes[0];
+    assert!(fleet.bootstrap(web1, &["--name", "w1"]).ok().contains("--name w1 --host-key "));
+    let key = Fleet::fingerprint(web1);
+    let task = fleet.add(web1, &["--name", "w1", "--host-key", &key, "--no-wait", "--json"]).ok();
     let id = serde_json::from_str::<serde_json::Value>(&task).expect("a document")["item"]["id"].to_string();
     let watched = fleet.aegir(["task", "watch", &id]);
     assert_eq!(watched.status, 0, "{task} {}", watched.stderr);
+    fleet.aegir(["server", "verify", "w1"]).ok();
     fleet.aegir(["server", "verify", WEB1]).ok();
+    assert!(web1.exists("/var/aegir/config/w1/apache.conf"));
 }
 
 #[test]

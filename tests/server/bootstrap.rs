@@ -132,6 +132,29 @@ fn a_database_server_has_an_administrator_that_no_network_reaches() {
     assert!(fleet.bootstrap(db1, &["--db", "mysql"]).ok().contains("1 things changed"));
 }
 
+/// As on a machine whose packages were just installed, which starts the server at once.
+#[test]
+fn a_database_server_that_runs_is_restarted_into_the_network() {
+    const FILE: &str = "/etc/mysql/mariadb.conf.d/60-aegir.cnf";
+    let fleet = Fleet::bare(BINARY, &["db1"]);
+    let db1 = &fleet.remotes[0];
+    db1.exec(["rm", "/etc/mysql/mariadb.conf.d/99-lab.cnf"]).ok();
+    db1.start(Service::MariaDb);
+    let reachable = || fleet.host.exec(["mariadb", "--host", db1.fqdn(), "--user", "nobody", "-e", "SELECT 1"]).stderr;
+    assert!(reachable().contains("Can't connect"), "{}", reachable());
+    let said = fleet.bootstrap(db1, &["--db", "mysql"]).ok();
+    assert!(said.contains("mariadb restarted"), "{said}");
+    assert!(reachable().contains("denied") || reachable().contains("not allowed"), "{}", reachable());
+
+    // The master's own server only when it is told so; root does what data says.
+    assert!(!fleet.host.exists(FILE));
+    fleet.aegir(["server", "edit", "server_master", "--set", "db.network=true"]).ok();
+    fleet.init().ok();
+    assert!(fleet.host.exists(FILE));
+    assert!(fleet.init().stderr.contains("nothing to change"));
+    assert!(fleet.aegir(["server", "verify", "server_master"]).success());
+}
+
 /// A package that is missing is fetched, and lists only then: from a repository on the machine itself.
 #[test]
 fn only_missing_packages_are_installed() {
