@@ -30,7 +30,7 @@ async fn a_broken_clean_up_is_a_warning() {
         for fail in (FORWARD..FORWARD + CLEANUP).flat_map(|step| [Fails::Before(step), Fails::After(step)]) {
             let world = World::new(kind).await;
             let outcome = world.run(Faults { fail: Some(fail), ..Faults::default() }).await;
-            assert!(matches!(outcome, Outcome::Done { changed: FORWARD, warnings: 1 }), "{outcome:?}");
+            assert!(matches!(outcome, Outcome::Done { changed, warnings: 1 } if changed == FORWARD + CLEANUP - 1), "{outcome:?}");
             let left = world.toy.world().iter().any(|line| line.contains("gone.trash"));
             assert_eq!(left, fail == Fails::Before(FORWARD));
             assert_eq!(world.toy.inventory.leases().await.unwrap(), []);

@@ -21,9 +21,10 @@ async fn it_runs_and_a_second_plan_is_empty() {
         assert_ne!(world.picture().await.files, before.files);
         assert!(world.toy.plan(&aegir).await.unwrap().is_empty(), "{kind:?}");
 
-        // What was followed is what was stored.
+        // What was followed is what was stored, but for what may be lost.
         let stored: Vec<_> = world.toy.inventory.entries(id, 0).await.unwrap().into_iter().map(|e| e.event).collect();
-        assert_eq!(log.from(0).0, stored);
+        let followed: Vec<_> = log.from(0).0.into_iter().filter(|e| !matches!(e.kind, EventKind::Progress { .. })).collect();
+        assert_eq!(followed, stored);
         assert!(matches!(stored[0].kind, EventKind::TaskStarted { .. }));
         assert!(matches!(stored.last().unwrap().kind, EventKind::TaskFinished { verdict: Verdict::Done, .. }));
         let tasks = world.toy.inventory.tasks(&TaskFilter { state: Some(TaskState::Done), ..TaskFilter::default() }).await.unwrap();

@@ -14,6 +14,7 @@ mod decide;
 mod keep;
 mod listing;
 mod pack;
+mod packing;
 mod path;
 mod push;
 mod remote;
@@ -26,11 +27,14 @@ pub use decide::{Change, Deed};
 pub use keep::Keep;
 pub use listing::{Entry, Kind, Listing, State};
 pub use pack::{Package, Progress};
+pub use packing::Packing;
 pub use path::TreePath;
 pub use push::{Before, Ground, Push};
 pub use remote::{Standing, Survey};
 
 pub(crate) use amend::amend;
+#[cfg(feature = "testing")]
+pub(crate) use listing::Found;
 pub(crate) use pack::unpack;
 pub(crate) use remote::survey;
 

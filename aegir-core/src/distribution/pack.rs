@@ -15,8 +15,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 use tokio::sync::mpsc;
 
+use super::packing::PATH;
 use super::tar::{self, Tagged};
-use super::{Change, Deed, Entry, Kind, Listing, State, TreePath};
+use super::{Change, Deed, Entry, Kind, Listing, Packing, State, TreePath};
 use crate::server::{Command, Server, Stream};
 use crate::{Error, Result};
 
@@ -136,12 +137,15 @@ impl Package {
     }
 
     /// Starts to read, in a thread of its own; ends when nobody takes it any more.
-    pub(crate) fn stream(self: &Arc<Self>, packed: bool, progress: &Arc<Progress>) -> Stream {
+    pub(crate) fn stream(self: &Arc<Self>, packing: Packing, progress: &Arc<Progress>) -> Stream {
         let (sender, chunks) = mpsc::channel(AHEAD);
         let (package, progress) = (self.clone(), progress.clone());
         tokio::task::spawn_blocking(move || {
             let plain = Pieces { sender: sender.clone(), bytes: Vec::with_capacity(PIECE) };
-            let written = if packed { package.write_packed(plain, &progress) } else { package.write(plain, &progress).map(drop) };
+            let written = match packing {
+                Packing::Plain => package.write(plain, &progress).map(drop),
+                Packing::Zstd(level) => package.write_packed(plain, level, &progress),
+            };
             if let Err(error) = written {
                 // Nobody need be taking it any more.
                 let _ = sender.blocking_send(Err(error));
@@ -179,10 +183,11 @@ impl Package {
         Ok(out)
     }
 
-    /// Through `zstd`, which packs in threads of its own, and harder where the other side is slow to take it.
-    fn write_packed(&self, mut plain: Pieces, progress: &Progress) -> io::Result<()> {
+    /// Through `zstd`, which packs in threads of its own.
+    fn write_packed(&self, mut plain: Pieces, level: u8, progress: &Progress) -> io::Result<()> {
         let mut zstd = std::process::Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--", "zstd", "-q", "-c", "-3"])
+            .args(["--pdeathsig", "KILL", "--", "zstd", "-q", "-c", "-T0", &format!("-{level}")])
+            .env("PATH", PATH)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -277,18 +282,18 @@ pub(crate) async fn unpack<S: Server + ?Sized>(
     server: &S,
     into: &Utf8Path,
     package: &Arc<Package>,
-    packed: bool,
+    packing: Packing,
     progress: &Arc<Progress>,
 ) -> Result<()> {
     let mut command =
         Command::new("tar").args(["-x", "-p", "--no-same-owner", "--delay-directory-restore", "--warning=no-timestamp", "-f", "-"]);
-    if packed {
+    if packing != Packing::Plain {
         command = command.arg("--zstd");
     }
     let command = command.args(["-C", into.as_str()]).timeout(SILENCE);
     let doing = format!("sending {} to {into} on {}", package.source, server.name());
     let problem = |e: Error| e.context("server", server.name()).context("file", into);
-    let output = server.feed(&command, package.stream(packed, progress)).await.map_err(problem)?;
+    let output = server.feed(&command, package.stream(packing, progress)).await.map_err(problem)?;
     let full = output.stderr.windows(22).any(|w| w == b"No space left on devic") || output.error_text().contains("Disk quota exceeded");
     output.require_ok(&command, &doing).map(drop).map_err(|error| {
         let error = problem(error);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::decide::{decide, suspicious};
-use super::{Change, Deed, Keep, Listing, Op, Package, Progress, Standing, TreePath, scan};
+use super::{Change, Deed, Keep, Listing, Op, Package, Packing, Progress, Standing, TreePath, scan};
 use crate::server::{DirSpec, OwnedPath, Permissions, Server};
 use crate::{Error, Result};
 
@@ -207,7 +207,8 @@ impl<'a> Push<'a> {
         if package.is_empty() {
             return Ok(());
         }
-        server.unpack(partial.as_path(), package, zstd, progress).await
+        let packing = Packing::choose(server, package.bytes(), zstd).await?;
+        server.unpack(partial.as_path(), package, packing, progress).await
     }
 
     async fn update(

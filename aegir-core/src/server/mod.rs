@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use camino::Utf8Path;
 
 use crate::Result;
-use crate::distribution::{self, Keep, Op, Package, Progress, Survey};
+use crate::distribution::{self, Keep, Op, Package, Packing, Progress, Survey};
 use crate::name::ServerName;
 
 /// What a command reads as it comes: pieces, or why there are no more. Whoever makes them is kept at the pace of who takes them.
@@ -71,9 +71,9 @@ pub trait Server: std::fmt::Debug + Send + Sync {
     async fn survey(&self, root: &Utf8Path, keep: &Keep) -> Result<Survey> {
         distribution::survey(self, root, keep).await
     }
-    /// Unpacks in a directory; `packed` where [`Survey::zstd`] says that it can.
-    async fn unpack(&self, into: &Utf8Path, package: &Arc<Package>, packed: bool, progress: &Arc<Progress>) -> Result<()> {
-        distribution::unpack(self, into, package, packed, progress).await
+    /// Unpacks in a directory; packed only where [`Survey::zstd`] says that it can.
+    async fn unpack(&self, into: &Utf8Path, package: &Arc<Package>, packing: Packing, progress: &Arc<Progress>) -> Result<()> {
+        distribution::unpack(self, into, package, packing, progress).await
     }
     /// Makes small changes to a tree, in order; stops at the first that fails. `late`: what finds nothing in its place counts as done.
     async fn amend(&self, tree: &Utf8Path, ops: &[Op], late: bool) -> Result<()> {

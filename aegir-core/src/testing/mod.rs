@@ -2,6 +2,7 @@
 
 mod server;
 mod toy;
+mod tree;
 
 pub use server::FakeServer;
 pub use toy::Toy;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
 
+use crate::distribution::{Keep, Op, Package, Packing, Progress, Survey};
 use crate::name::ServerName;
 use crate::server::{
     Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Stream, Tunnel,
@@ -16,11 +17,19 @@ use crate::server::{
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Node {
-    kind: FileKind,
-    mode: u32,
-    group: String,
-    content: Vec<u8>,
+pub(super) struct Node {
+    pub(super) kind: FileKind,
+    pub(super) mode: u32,
+    pub(super) group: String,
+    pub(super) content: Vec<u8>,
+    /// When it changed, where a push said so.
+    pub(super) time: (i64, u32),
+}
+
+impl Node {
+    pub(super) fn new(kind: FileKind, mode: u32, group: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        Self { kind, mode, group: group.into(), content: content.into(), time: (0, 0) }
+    }
 }
 
 type Answer = Box<dyn Fn(&Command) -> Option<Output> + Send + Sync>;
@@ -46,12 +55,7 @@ impl FakeServer {
         let fake = Self { name, facts, nodes: Mutex::default(), commands: Mutex::default(), answers: Vec::new() };
         for dir in directories {
             for path in Utf8Path::new(dir).ancestors().collect::<Vec<_>>().into_iter().rev() {
-                fake.lock().entry(path.to_owned()).or_insert(Node {
-                    kind: FileKind::Dir,
-                    mode: 0o755,
-                    group: "aegir".into(),
-                    content: Vec::new(),
-                });
+                fake.lock().entry(path.to_owned()).or_insert(Node::new(FileKind::Dir, 0o755, "aegir", []));
             }
         }
         fake
@@ -64,13 +68,13 @@ impl FakeServer {
         self
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, Node>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<Utf8PathBuf, Node>> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a file there.
     pub fn put(&self, path: &str, content: &str) {
-        self.lock().insert(path.into(), Node { kind: FileKind::File, mode: 0o644, group: "aegir".into(), content: content.into() });
+        self.lock().insert(path.into(), Node::new(FileKind::File, 0o644, "aegir", content));
     }
 
     /// Takes a file away.
@@ -138,6 +142,18 @@ impl Server for FakeServer {
         self.run(command).await
     }
 
+    async fn survey(&self, root: &Utf8Path, keep: &Keep) -> Result<Survey> {
+        super::tree::survey(&self.lock(), root, keep)
+    }
+
+    async fn unpack(&self, into: &Utf8Path, package: &Arc<Package>, _packing: Packing, _progress: &Arc<Progress>) -> Result<()> {
+        super::tree::unpack(&mut self.lock(), into, package).map_err(|e| self.problem("sending a tree to", into, "it broke off").because(e))
+    }
+
+    async fn amend(&self, tree: &Utf8Path, ops: &[Op], late: bool) -> Result<()> {
+        super::tree::amend(&mut self.lock(), tree, ops, late).map_err(|why| self.problem("changing", tree, &why))
+    }
+
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
         Ok(self.lock().get(path).map(|n| FileStat {
             kind: n.kind.clone(),
@@ -171,10 +187,7 @@ impl Server for FakeServer {
         if nodes.get(&file.path).is_some_and(|n| n.kind == FileKind::Dir) {
             return Err(self.problem("writing", &file.path, "it is a directory"));
         }
-        nodes.insert(
-            file.path.clone(),
-            Node { kind: FileKind::File, mode: file.permissions.mode, group: group(&file.permissions), content: file.content.clone() },
-        );
+        nodes.insert(file.path.clone(), Node::new(FileKind::File, file.permissions.mode, group(&file.permissions), &file.content[..]));
         Ok(())
     }
 
@@ -184,20 +197,14 @@ impl Server for FakeServer {
         if nodes.get(&dir.path).is_some_and(|n| n.kind != FileKind::Dir) {
             return Err(self.problem("making", &dir.path, "it is no directory"));
         }
-        nodes.insert(
-            dir.path.clone(),
-            Node { kind: FileKind::Dir, mode: dir.permissions.mode, group: group(&dir.permissions), content: Vec::new() },
-        );
+        nodes.insert(dir.path.clone(), Node::new(FileKind::Dir, dir.permissions.mode, group(&dir.permissions), []));
         Ok(())
     }
 
     async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()> {
         let mut nodes = self.lock();
         self.require_parent(&nodes, "linking", path)?;
-        nodes.insert(
-            path.to_owned(),
-            Node { kind: FileKind::Link(target.to_owned()), mode: 0o777, group: "aegir".into(), content: Vec::new() },
-        );
+        nodes.insert(path.to_owned(), Node::new(FileKind::Link(target.to_owned()), 0o777, "aegir", []));
         Ok(())
     }
 
@@ -207,12 +214,7 @@ impl Server for FakeServer {
         if nodes.contains_key(to) || !nodes.contains_key(from) {
             return Err(self.problem("moving", from, "the source is missing or the destination exists"));
         }
-        let moved: Vec<Utf8PathBuf> = nodes.keys().filter(|p| p.starts_with(from)).cloned().collect();
-        for path in moved {
-            if let (Some(node), Ok(rest)) = (nodes.remove(&path), path.strip_prefix(from)) {
-                nodes.insert(if rest.as_str().is_empty() { to.to_owned() } else { to.join(rest) }, node);
-            }
-        }
+        super::tree::move_all(&mut nodes, from, to);
         Ok(())
     }
 

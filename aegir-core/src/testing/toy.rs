@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use camino::Utf8Path;
+
 use super::FakeServer;
-use crate::action::{Link, MakeDir, PurgeTree, RemoveFile, TrashTree, WriteFile};
+use crate::action::{Link, MakeDir, PurgeTree, PushTree, RemoveFile, TrashTree, WriteFile};
 use crate::aegir::Aegir;
+use crate::distribution::{self, Keep};
 use crate::engine::{Faults, Outcome};
 use crate::entity::EntityRef;
 use crate::inventory::{Inventory, LeaseMode};
@@ -35,6 +38,12 @@ fn directory(path: &str) -> MakeDir {
     MakeDir { path: path.into(), permissions: Permissions::mode(0o750) }
 }
 
+/// A directory of this crate's own: a tree on the master that stands still.
+fn tree(source: &str, target: &str) -> PushTree {
+    let source = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(source);
+    PushTree { source, until: None, target: target.into(), keep: Keep::nothing() }
+}
+
 impl Toy {
     /// A world around an empty inventory. What the toy plan takes away was made by a plan: nothing else may be removed.
     pub async fn new(inventory: Arc<dyn Inventory>) -> Result<Self> {
@@ -48,6 +57,7 @@ impl Toy {
             &owner,
             &file("/srv/old", "old\n"),
         )?;
+        let plan = distribution::push(plan, &name, &owner, &tree("plan", "/srv/tree"))?;
         let planned = Self::settled(&aegir, plan).await?;
         match aegir.submit(planned).await?.outcome().await? {
             Outcome::Done { .. } => Ok(toy),
@@ -81,11 +91,14 @@ impl Toy {
             .then(&name, &owner, &trash)?
             .then(&name, &owner, &RemoveFile { path: "/srv/old".into() })?
             .then(&name, &owner, &file("/srv/dir/b", "b\n"))?
-            .finally(&name, &owner, &PurgeTree { path: trash.trash.clone() })?;
+            .finally(&name, &owner, &PurgeTree { path: trash.trash.clone() })?
+            .then(&name, &owner, &tree("plan", "/srv/new"))?;
+        let plan = distribution::push(plan, &name, &owner, &tree("event", "/srv/tree"))?;
         Self::settled(aegir, plan).await
     }
 
-    async fn settled(aegir: &Aegir, plan: Plan) -> Result<Planned> {
+    /// Any plan of [`Toy::owner`]'s held against the world, ready to be submitted.
+    pub async fn settled(aegir: &Aegir, plan: Plan) -> Result<Planned> {
         let planned = Planned { touches: vec![(Self::owner(), LeaseMode::Exclusive)], ..Planned::new("toy", Self::owner(), "toy".into()) };
         crate::engine::settle(&aegir.core, planned, plan, &[]).await
     }

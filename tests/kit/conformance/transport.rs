@@ -1,8 +1,10 @@
 //! What every [`Server`] must do: this machine, one over SSH, one in memory, one of your own.
 
 mod commands;
+mod feeds;
 mod files;
 mod moves;
+mod trees;
 mod ways;
 
 use std::sync::Arc;
@@ -47,9 +49,13 @@ pub async fn transport_with(server: Arc<dyn Server>, dir: &Utf8Path, can: &Abili
     let place = kit.place(dir, "ways").await;
     ways::all(&kit, &place).await;
     kit.clear(&place).await;
+    let place = kit.place(dir, "trees").await;
+    trees::all(&kit, &place).await;
+    kit.clear(&place).await;
     if can.commands {
         let place = kit.place(dir, "commands").await;
         commands::all(&kit, &place).await;
+        feeds::all(&kit).await;
         kit.clear(&place).await;
     }
 }
