@@ -11,7 +11,7 @@ use crate::Result;
 use crate::action::{Action as _, ForgetServer, PinHostKeys, RecordServer};
 use crate::entity::Server as ServerEntity;
 use crate::name::ServerName;
-use crate::plan::{Plan, Step};
+use crate::plan::Step;
 use crate::server::{HostKey, Server, agreed_file};
 use crate::shared::Core;
 use crate::{Error, ErrorKind};
@@ -26,10 +26,10 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    /// As the steps of a plan say.
-    pub(crate) fn of(plan: &Plan) -> Result<Self> {
+    /// As these steps say, also those that have nothing to do.
+    pub(crate) fn of<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Result<Self> {
         let mut reach = Self::default();
-        for step in plan.steps() {
+        for step in steps {
             match step.action.as_str() {
                 RecordServer::NAME => reach.expect(&read::<RecordServer>(step)?.server, Vec::new()),
                 ForgetServer::NAME => reach.expect(&read::<ForgetServer>(step)?.server, Vec::new()),

@@ -13,6 +13,12 @@ const WATCHED: [&str; 4] = ["/var/aegir", "/etc/apache2", "/etc/sudoers.d", "/tm
 /// The inventory's files, the cache that Drush keeps in the home of whoever runs it, and sockets of connections.
 const PASSING: [&str; 3] = ["/var/aegir/aegir.db*", "/var/aegir/.drush", "/var/aegir/run"];
 
+/// Everything on a host that a task could have changed.
+#[must_use]
+pub fn world_of(host: &Host) -> World {
+    World::without(host, &WATCHED, &PASSING)
+}
+
 /// A host of its own lab, with services running and the command installed.
 #[derive(Debug)]
 pub struct Installation {
@@ -111,19 +117,19 @@ impl Installation {
     /// Everything that a task could have changed.
     #[must_use]
     pub fn world(&self) -> World {
-        Self::world_of(&self.host)
-    }
-
-    /// Everything that a task could have changed on a host.
-    #[must_use]
-    pub fn world_of(host: &Host) -> World {
-        World::without(host, &WATCHED, &PASSING)
+        world_of(&self.host)
     }
 
     /// Everything that the inventory says, as comparable text: entities, without revisions, and leases.
     #[must_use]
     pub fn knowledge(&self) -> String {
-        let lists = [["server", "list"], ["platform", "list"], ["site", "list"]].map(|args| self.json(args)["items"].to_string());
+        let lists = [["server", "list"], ["platform", "list"], ["site", "list"]].map(|args| {
+            let mut items = self.json(args)["items"].take();
+            for item in items.as_array_mut().into_iter().flatten() {
+                item.as_object_mut().map(|entity| entity.remove("revision"));
+            }
+            items.to_string()
+        });
         lists.join("\n")
     }
 

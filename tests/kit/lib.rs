@@ -4,10 +4,12 @@
 //!   picture of what a host holds.
 //! - [`conformance`]: what every implementation of a trait must do.
 //! - [`installation`]: a host with Aegir on it, driven the way an operator drives it.
+//! - [`breaking`]: breaks every step of a task there.
 //! - [`fleet`]: the same with remote servers.
 //!
 //! Everything here is for tests: it panics with a plain message where a product would return an error.
 
+pub mod breaking;
 pub mod conformance;
 pub mod fleet;
 pub mod installation;

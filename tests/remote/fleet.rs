@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use aegir_testkit::fleet::Fleet as Servers;
-use aegir_testkit::installation::Installation;
+use aegir_testkit::installation::world_of;
 use aegir_testkit::lab::{Base, Host, Page, Run, Service, World};
 
 use crate::BINARY;
@@ -67,7 +67,7 @@ impl Fleet {
 
     /// Everything on every machine that a task could have changed.
     pub(crate) fn worlds(&self) -> Vec<World> {
-        std::iter::once(&self.master.host).chain(&self.remotes).map(Installation::world_of).collect()
+        std::iter::once(&self.master.host).chain(&self.remotes).map(world_of).collect()
     }
 
     /// Fails the test unless nothing has changed on any machine since `before`.

@@ -1,13 +1,21 @@
-//! The bootstrap script on a machine that never heard of Aegir: once, twice, and for databases.
+//! The bootstrap script on a machine that never heard of Aegir: once, twice, cut off, and for databases.
 
 use aegir_testkit::fleet::Fleet;
 use aegir_testkit::lab::{Host, Service, World};
 
-use crate::BINARY;
+use crate::{BINARY, WEB1, refuse};
+
+const SUDO: &str = "/etc/sudoers.d/aegir-web";
 
 /// Everything that the script could touch.
 fn world(host: &Host) -> World {
-    World::of(host, &["/etc", "/var/aegir", "/root", "/run/mysqld", "/tmp"])
+    World::without(host, &["/etc", "/var/aegir", "/root", "/tmp", "/run"], &["/run/lab", "/run/*.pid", "/run/*.sock", "/run/apache2*"])
+}
+
+#[track_caller]
+fn assert_same(before: &World, host: &Host, what: &str) {
+    let changes = before.diff(&world(host));
+    assert!(changes.is_empty(), "{what} left changes:\n{}", changes.join("\n"));
 }
 
 #[test]
@@ -15,11 +23,178 @@ fn a_second_run_changes_nothing_and_says_so() {
     let fleet = Fleet::bare(BINARY, &["web1"]);
     let web1 = &fleet.remotes[0];
     let first = fleet.bootstrap(web1, &[]).ok();
-    assert!(first.contains("things changed") && first.contains(&Fleet::fingerprint(web1)), "{first}");
+    assert!(first.contains("things changed"), "{first}");
+    assert!(first.ends_with(&format!("--ssh aegir@{WEB1} --host-key {}", Fleet::fingerprint(web1))), "{first}");
     assert!(web1.runs(Service::Apache) && web1.runs(Service::PhpFpm));
     let before = world(web1);
     let second = fleet.bootstrap(web1, &[]).ok();
     assert!(second.contains("nothing was changed") && !second.contains("changed  "), "{second}");
-    let changes = before.diff(&world(web1));
-    assert!(changes.is_empty(), "{}", changes.join("\n"));
+    assert_same(&before, web1, "a second run");
+
+    // What somebody broke is mended, and nothing else is touched.
+    web1.exec(["sh", "-c", "chmod 0777 /var/aegir; rm /etc/apache2/conf-enabled/aegir.conf; echo x >> /etc/sudoers.d/aegir-web"]).ok();
+    web1.exec(["sh", "-c", "echo '# mine' >> /var/aegir/.ssh/authorized_keys"]).ok();
+    web1.stop(Service::PhpFpm);
+    let third = fleet.bootstrap(web1, &[]).ok();
+    assert!(third.contains("5 things changed"), "{third}");
+    web1.exec(["sed", "-i", "/^# mine$/d", "/var/aegir/.ssh/authorized_keys"]).ok();
+    web1.exec(["chown", "aegir:aegir", "/var/aegir/.ssh/authorized_keys"]).ok();
+    assert_same(&before, web1, "a third run");
+}
+
+#[test]
+fn a_script_that_was_cut_off_does_nothing() {
+    let fleet = Fleet::bare(BINARY, &["web1"]);
+    let web1 = &fleet.remotes[0];
+    let script = fleet.aegir(["server", "bootstrap", WEB1]).ok();
+    let before = world(web1);
+    for part in [script.len() / 3, script.len() / 2, script.len() - "main </dev/null".len()] {
+        let _ = web1.command(["sh"]).stdin(&script.as_bytes()[..part]).run();
+        assert_same(&before, web1, "a part of the script");
+    }
+    assert!(!script.contains("PRIVATE") && script.contains("ssh-ed25519 "), "the public key, and no other");
+}
+
+#[test]
+fn a_failure_in_the_middle_is_told_and_the_next_run_brings_into_use_what_was_changed() {
+    let fleet = Fleet::bare(BINARY, &["web1"]);
+    let web1 = &fleet.remotes[0];
+    web1.start(Service::Apache);
+    web1.write("/etc/apache2/conf-enabled/zz-broken.conf", "NotADirective\n");
+    let failed = fleet.bootstrap(web1, &[]);
+    assert!(!failed.success() && failed.stderr.contains("NotADirective"), "{} {}", failed.stdout, failed.stderr);
+    web1.exec(["rm", "/etc/apache2/conf-enabled/zz-broken.conf"]).ok();
+    let again = fleet.bootstrap(web1, &[]).ok();
+    assert!(again.contains("apache2 reloaded"), "{again}");
+
+    let taken = Fleet::bare(BINARY, &["web2"]);
+    taken.remotes[0].exec(["useradd", "-m", "aegir"]).ok();
+    let refused = taken.bootstrap(&taken.remotes[0], &[]);
+    assert!(!refused.success() && refused.stderr.contains("usermod --home /var/aegir aegir"), "{}", refused.stderr);
+}
+
+#[test]
+fn the_sudo_rule_allows_exactly_the_listed_commands() {
+    let fleet = Fleet::bare(BINARY, &["web1"]);
+    let web1 = &fleet.remotes[0];
+    fleet.bootstrap(web1, &[]).ok();
+    let sudo = |words: &str| web1.exec_as("aegir", ["sudo", "-n"].into_iter().chain(words.split(' ')));
+    for good in ["/usr/sbin/apache2ctl -t -D AegirCandidate", "/usr/sbin/apache2ctl graceful", "/usr/sbin/apache2ctl configtest"] {
+        sudo(good).ok();
+    }
+    for bad in [
+        "/usr/sbin/apache2ctl",
+        "/usr/sbin/apache2ctl stop",
+        "/usr/sbin/apache2ctl graceful -f /tmp/x",
+        "/usr/sbin/apache2ctl graceful graceful",
+        "/usr/sbin/apache2ctl -t",
+        "/usr/sbin/apache2ctl -t -D AegirCandidate -C Include",
+        "/usr/sbin/apache2ctl -t -D Other",
+        "/usr/sbin/apache2 -t -D AegirCandidate",
+        "APACHE_CONFDIR=/tmp /usr/sbin/apache2ctl graceful",
+        "-u www-data /usr/sbin/apache2ctl graceful",
+        "-E /usr/sbin/apache2ctl graceful",
+        "/bin/sh -c id",
+        "-s",
+        "-e /etc/hosts",
+        "true",
+    ] {
+        let run = sudo(bad);
+        assert!(!run.success() && run.stderr.contains("sudo:"), "`sudo {bad}` was allowed: {}{}", run.stdout, run.stderr);
+    }
+    // What the caller's environment says is not heard.
+    web1.write("/tmp/evil", "touch /tmp/owned\n");
+    let heard = web1.command(["sudo", "-n", "/usr/sbin/apache2ctl", "configtest"]).user("aegir").env("APACHE_ENVVARS", "/tmp/evil");
+    heard.run().ok();
+    assert!(!web1.exists("/tmp/owned"));
+    assert_eq!(web1.exec(["stat", "-c", "%a %U", SUDO]).ok(), "440 root");
+}
+
+#[test]
+fn a_database_server_has_an_administrator_that_no_network_reaches() {
+    let fleet = Fleet::bare(BINARY, &["db1"]);
+    let db1 = &fleet.remotes[0];
+    let first = fleet.bootstrap(db1, &["--db", "mysql"]).ok();
+    assert!(first.contains("the database administrator aegir") && !first.contains("apache2"), "{first}");
+    assert!(first.contains("--db mysql --host-key SHA256:"), "{first}");
+    let grants = db1.exec_as("aegir", ["mariadb", "-BNe", "SELECT CURRENT_USER(); SHOW GRANTS"]).ok();
+    assert!(grants.starts_with("aegir@localhost") && grants.contains("WITH GRANT OPTION"), "{grants}");
+    for user in ["aegir", "root"] {
+        let over_tcp = fleet.host.exec(["mariadb", "--host", db1.fqdn(), "--user", user, "-e", "SELECT 1"]);
+        assert!(!over_tcp.success(), "{user} came in over the network");
+    }
+    let before = world(db1);
+    let second = fleet.bootstrap(db1, &["--db", "mysql"]).ok();
+    assert!(second.contains("nothing was changed"), "{second}");
+    assert_same(&before, db1, "a second run");
+    // A rule that was taken away is given again.
+    db1.exec(["mariadb", "-e", "REVOKE ALL PRIVILEGES, GRANT OPTION FROM aegir@localhost"]).ok();
+    assert!(fleet.bootstrap(db1, &["--db", "mysql"]).ok().contains("1 things changed"));
+}
+
+/// As on a machine whose packages were just installed, which starts the server at once.
+#[test]
+fn a_database_server_that_runs_is_restarted_into_the_network() {
+    const FILE: &str = "/etc/mysql/mariadb.conf.d/60-aegir.cnf";
+    let fleet = Fleet::bare(BINARY, &["db1"]);
+    let db1 = &fleet.remotes[0];
+    db1.exec(["rm", "/etc/mysql/mariadb.conf.d/99-lab.cnf"]).ok();
+    db1.start(Service::MariaDb);
+    let reachable = || fleet.host.exec(["mariadb", "--host", db1.fqdn(), "--user", "nobody", "-e", "SELECT 1"]).stderr;
+    assert!(reachable().contains("Can't connect"), "{}", reachable());
+    let said = fleet.bootstrap(db1, &["--db", "mysql"]).ok();
+    assert!(said.contains("mariadb restarted"), "{said}");
+    assert!(reachable().contains("denied") || reachable().contains("not allowed"), "{}", reachable());
+
+    // The master's own server only when it is told so; root does what data says.
+    assert!(!fleet.host.exists(FILE));
+    fleet.aegir(["server", "edit", "server_master", "--set", "db.listen=*"]).ok();
+    fleet.init().ok();
+    assert!(fleet.host.exists(FILE));
+    assert!(fleet.init().stderr.contains("nothing to change"));
+    assert!(fleet.aegir(["server", "verify", "server_master"]).success());
+}
+
+/// A package that is missing is fetched, and lists only then: from a repository on the machine itself.
+#[test]
+fn only_missing_packages_are_installed() {
+    const REPOSITORY: &str = r"set -eu
+        dpkg --purge --force-depends zstd >/dev/null 2>&1
+        mkdir -p /srv/repo/zstd/DEBIAN && cd /srv/repo
+        printf 'Package: zstd\nVersion: 9\nArchitecture: all\nMaintainer: a <a@b>\nDescription: x\n' > zstd/DEBIAN/control
+        dpkg-deb --build zstd >/dev/null
+        { cat zstd/DEBIAN/control; echo Filename: ./zstd.deb; echo Size: $(stat -c %s zstd.deb); echo SHA256: $(sha256sum zstd.deb | cut -d' ' -f1); } > Packages
+        rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
+        echo 'deb [trusted=yes] file:/srv/repo ./' > /etc/apt/sources.list
+        rm -rf /var/lib/apt/lists/*";
+    let fleet = Fleet::bare(BINARY, &["web1"]);
+    let web1 = &fleet.remotes[0];
+    web1.exec(["sh", "-c", REPOSITORY]).ok();
+    let first = fleet.bootstrap(web1, &[]).ok();
+    assert!(first.contains("changed  packages zstd\n"), "{first}");
+    assert_eq!(web1.exec(["dpkg-query", "-W", "-f", "${Version}", "zstd"]).ok(), "9");
+    web1.exec(["rm", "-r", "/srv/repo"]).ok();
+    assert!(fleet.bootstrap(web1, &[]).ok().contains("nothing was changed"), "nothing is fetched when nothing is missing");
+    // None to be had: told, and nothing behind it was begun.
+    web1.exec(["dpkg", "--purge", "--force-depends", "zstd"]).ok();
+    let failed = fleet.bootstrap(web1, &[]);
+    assert!(!failed.success() && failed.stderr.contains("apt-get"), "{}", failed.stderr);
+}
+
+#[test]
+fn hostile_names_make_no_script() {
+    let fleet = Fleet::bare(BINARY, &[]);
+    for name in ["a b", "-oProxyCommand=x", "a;id", "$(id)", "`id`", "a\nid", "a'b", "../x", ""] {
+        refuse(&fleet, &[(&["server", "bootstrap", "--", name], 64, "host name")]);
+    }
+    refuse(
+        &fleet,
+        &[
+            (&["server", "bootstrap", WEB1, "--web", "a;b"], 64, "no service type"),
+            (&["server", "bootstrap", WEB1, "--name", "a;b"], 64, "server name"),
+            (&["server", "bootstrap", WEB1, "--set", "web.nothing=1"], 64, "not valid"),
+            (&["server", "bootstrap", WEB1, "--db", "mysql", "--set", "db.password=canary"], 8, "secret"),
+            (&["server", "bootstrap", "server_master"], 8, "aegir init"),
+        ],
+    );
 }

@@ -1,26 +1,12 @@
 //! Every step of every task broken, before and after it acts: rolled back, and the world as it was.
 
+use aegir_testkit::breaking;
 use aegir_testkit::installation::Installation;
 
 use crate::{BINARY, with_site, with_wordpress};
 
-/// Breaks each step of a task in both ways, every apply and undo run twice; the task must roll back.
 fn break_every_step(aegir: &Installation, args: &[&str]) {
-    let plan = aegir.json(args.iter().copied().chain(["--dry-run"]));
-    let steps = plan["item"]["steps"].as_array().map_or(0, |steps| steps.iter().filter(|s| s["after_commit"] == false).count());
-    assert!(steps > 0, "{args:?} has no steps to break");
-    let before = (aegir.world(), aegir.knowledge());
-    for step in 0..steps {
-        for fault in ["fail-before", "fail-after"] {
-            let what = format!("{args:?} with {fault}:{step},twice");
-            let run = aegir.faulty(&format!("{fault}:{step},twice"), args.iter().copied().chain(["--yes"]));
-            assert_eq!(run.status, 1, "{what} ended with {}: {}", run.status, run.stderr);
-            aegir.assert_unchanged(&before.0, &what);
-            assert_eq!(before.1, aegir.knowledge(), "{what} changed the inventory");
-        }
-    }
-    // With nothing broken, each apply run twice gives the same as once.
-    aegir.faulty("twice", args.iter().copied().chain(["--yes"])).ok();
+    breaking::break_every_step(aegir, &[], args);
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(crate) struct ChangeArgs {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Do not ask for the name that a production server's platforms and sites need: this is it
+    /// The name of what is destroyed on a production server, where `--yes` is not enough
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm: Option<String>,
     /// Do not wait: print the task's number, and let it go on by itself

@@ -128,8 +128,8 @@ pub(super) struct Engine {
 
 impl Engine {
     fn new(core: &Arc<Core>, task: Task, log: EventLog, replay: Replay, cancel: Cancel) -> Self {
-        let steps = task.plan.steps().into_iter().cloned().collect();
-        let reach = Reach::of(&task.plan).map_err(|e| e.report());
+        let steps: Vec<Step> = task.plan.steps().into_iter().cloned().collect();
+        let reach = Reach::of(&steps).map_err(|e| e.report());
         Self { core: core.clone(), task, steps, reach, log, replay: Mutex::new(replay), cancel }
     }
 

@@ -39,7 +39,7 @@ async fn look_all(core: &Arc<Core>, reach: &Reach, steps: impl Iterator<Item = S
 
 /// Fills in diffs and basis of a planned operation, and drops the steps that have nothing to do.
 pub(crate) async fn settle(core: &Arc<Core>, mut planned: Planned, plan: Plan, entities: &[EntityRef]) -> Result<Planned> {
-    let reach = Reach::of(&plan)?;
+    let reach = Reach::of(plan.steps())?;
     let looked = look_all(core, &reach, plan.steps().into_iter().cloned()).await?;
     let keep: Vec<bool> = looked.iter().map(|(_, diff, _)| diff.change != Change::Same).collect();
     let forward = plan.steps().len() - plan.cleanup.len();
@@ -78,7 +78,7 @@ pub(crate) async fn check_basis(core: &Arc<Core>, planned: &Planned) -> Result<(
             return Err(stale(format!("{name} has changed in the inventory since")));
         }
     }
-    let reach = Reach::of(&planned.plan)?;
+    let reach = Reach::of(planned.basis.observed.iter().map(|(step, _)| step))?;
     for (step, mark) in &planned.basis.observed {
         let now = look(core, &reach, step)
             .await

@@ -38,9 +38,11 @@ pub(crate) async fn bootstrap_script(core: &Arc<Core>, wanted: &Bootstrap) -> Re
     let (server, known) = server(core, wanted, &cx).await?;
     let wanted_there = preparation::of(&server, &cx)?;
     let next = if known { format!("aegir server verify {}", server.name) } else { wanted.next.clone() };
+    let calls = calls(&server, &wanted_there, &public_key(core, &cx).await?)?;
+    let steps: Vec<serde_json::Value> = calls.iter().map(|call| serde_json::json!({ "name": call[0], "arguments": call[1..] })).collect();
     let data = serde_json::json!({
         "server": server.hostname,
-        "steps": calls(&server, &wanted_there, &public_key(core, &cx).await?)?,
+        "steps": steps,
         "next": next,
         "pins": !known,
     });
@@ -98,7 +100,9 @@ fn calls(server: &Server, wanted: &Preparation, key: &str) -> Result<Vec<Vec<Str
     for (path, mode) in preparation::directories(server).into_iter().chain([(ssh, 0o700)]) {
         calls.push(call(["directory", path.as_str(), &format!("{mode:o}"), &account.name]));
     }
-    calls.push(call(["authorized_key", &account.name, account.home.as_str(), key, KEY_OPTIONS]));
+    // The kind and the key itself; people change what is behind them.
+    let (key, comment) = key.match_indices(' ').nth(1).map_or((key, ""), |(at, _)| (&key[..at], &key[at + 1..]));
+    calls.push(call(["authorized_key", &account.name, account.home.as_str(), KEY_OPTIONS, key, comment]));
     for file in &wanted.files {
         let content = file.content.clear().ok_or_else(|| Error::refused(format!("{} holds a secret", file.path)))?;
         let service = file.service.as_deref().unwrap_or_default();

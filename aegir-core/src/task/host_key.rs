@@ -63,6 +63,8 @@ pub(super) async fn agree(server: &Server, trust: &Trust, verb: &str, cx: &PlanC
     let keys = match trust {
         Trust::Pinned | Trust::New if !pinned.is_empty() => return Ok(Plan::empty()),
         Trust::Pinned => return Err(unknown(server, &scan(server, &config).await?, verb)),
+        // Said again what is so: the connection itself is held against the pins.
+        Trust::These(wanted) if exactly(wanted, &pinned) => return Ok(Plan::empty()),
         Trust::New => scan(server, &config).await?,
         Trust::These(wanted) => these(server, wanted, &pinned, scan(server, &config).await?)?,
     };
@@ -72,6 +74,12 @@ pub(super) async fn agree(server: &Server, trust: &Trust, verb: &str, cx: &PlanC
     cx.believe(server, keys.clone()).await;
     let pin = PinHostKeys { of: server.name.clone(), transport: server.transport.clone(), keys };
     Plan::empty().then(&ServerName::master(), &EntityRef::from(server), &pin)
+}
+
+fn exactly(wanted: &[String], pinned: &[HostKey]) -> bool {
+    !pinned.is_empty()
+        && pinned.iter().all(|k| wanted.contains(&k.fingerprint))
+        && wanted.iter().all(|w| pinned.iter().any(|k| k.fingerprint == *w))
 }
 
 async fn scan(server: &Server, config: &SshConfig) -> Result<Vec<HostKey>> {

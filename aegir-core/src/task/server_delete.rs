@@ -50,7 +50,8 @@ async fn leave(server: &Server, owner: &EntityRef, owned: &[Resource], cx: &Plan
     }
     let config = server.config_dir();
     if owned.contains(&Resource::path(&server.name, &config)) {
-        let trash = config.with_file_name(format!(".deleted-{}-{}", server.name, uuid::Uuid::now_v7().simple()));
+        // Not below `config`: what the server owns there is struck from the ledger, and this must stay until it is destroyed.
+        let trash = server.root.join(format!(".deleted-{}-{}", server.name, uuid::Uuid::now_v7().simple()));
         plan = plan.then(&server.name, owner, &TrashTree { path: config, trash: trash.clone() })?;
         plan = plan.finally(&server.name, owner, &PurgeTree { path: trash })?;
     }

@@ -97,8 +97,9 @@ async fn sockets(server: &Server, observer: &Observer) -> Result<Check> {
 
 async fn answers(config: &Config, server: &Server, observer: &Observer) -> Result<Check> {
     let port = config.port;
-    // Before the first configuration Apache listens only where Debian lets it.
-    if port != 80 && observer.stat(&server.config_dir().join("apache.conf")).await?.is_none() {
+    // Before the first configuration with this port Apache listens only where Debian, or the port before, lets it.
+    let standing = observer.read_text(&server.config_dir().join("apache.conf")).await?.unwrap_or_default();
+    if port != 80 && !standing.contains(&format!("<VirtualHost *:{port}>")) {
         return Ok(Check::pass("web.answers", format!("port {port} is not configured yet")));
     }
     let command = Command::new("curl")

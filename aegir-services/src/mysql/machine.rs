@@ -19,6 +19,11 @@ const ELSEWHERE: &[&str] = &["mariadb-client"];
 /// Read behind Debian's own `50-server.cnf`, which lets only the machine itself connect.
 const NETWORK: &str = "/etc/mysql/mariadb.conf.d/60-aegir.cnf";
 
+/// Its packages: where the server is another machine, only the client.
+pub(super) fn packages(config: &Config) -> &'static [&'static str] {
+    if config.host == LOCALHOST { PACKAGES } else { ELSEWHERE }
+}
+
 /// What a machine needs so that databases of sites can be on it.
 ///
 /// On the master the administrator has a password, made by [`super::AdminAccount`]. Elsewhere it has none at all: the server
@@ -26,13 +31,12 @@ const NETWORK: &str = "/etc/mysql/mariadb.conf.d/60-aegir.cnf";
 pub(super) fn preparation(config: &Config, server: &Server) -> Result<Preparation> {
     let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<String>>();
     let mut wanted = Preparation::default();
+    wanted.packages = words(packages(config));
     if config.host != LOCALHOST {
-        wanted.packages = words(ELSEWHERE);
         return Ok(wanted);
     }
     let service = "mariadb".to_owned();
     let remote = server.transport != Transport::Local;
-    wanted.packages = words(PACKAGES);
     if let Some(address) = config.listen.as_deref().or(remote.then_some("*")) {
         let text = format!(
             "# Written by Aegir: sites on other web servers connect to this one, each as a user of its own.\n[mariadbd]\nbind-address = {address}\nport = {}\n",

@@ -49,7 +49,7 @@ impl Action for ForgetServer {
         match cx.inventory().server(&self.server.name).await? {
             Some(now) if now == *before => return Ok(()),
             Some(now) => wanted.revision = now.revision,
-            // Its revision starts anew: a plan made from the one that is taken back must be stale.
+            // The inventory has none, so it counts from the start.
             None => wanted.revision = 0,
         }
         cx.inventory().save_server(&wanted).await.map(drop)
