@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
+use aegir_core::engine::Recovered;
 use aegir_core::plan::Planned;
 use aegir_core::task::Request;
 use aegir_core::{Error, ErrorKind, Result};
@@ -51,9 +52,9 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
         let planned = aegir.plan(&wanted.request).await?;
         return look(&planned, args, session);
     }
-    recover(session).await?;
+    tell(&aegir.make_way(&wanted.request).await?, session);
     let mut signals = Signals::listen()?;
-    let mut planned = aegir.plan(&wanted.request).await?;
+    let mut planned = aegir.plan_to_submit(&wanted.request).await?;
     let next = wanted.next.as_deref();
     for tries in 1.. {
         planned.warnings.iter().for_each(|warning| ui.warn(warning));
@@ -71,7 +72,7 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
         match aegir.submit(planned).await {
             Ok(task) => return finish(follow(task, &mut signals, ui).await?, &title, next, session),
             // Somebody changed what it works on between the plan and its locks: plan again from what is there now.
-            Err(stale) if stale.kind() == ErrorKind::Conflict && tries < TRIES => planned = aegir.plan(&wanted.request).await?,
+            Err(stale) if stale.kind() == ErrorKind::Conflict && tries < TRIES => planned = aegir.plan_to_submit(&wanted.request).await?,
             Err(error) => return Err(error),
         }
     }
@@ -91,7 +92,6 @@ pub(crate) async fn apply(file: &Utf8Path, no_wait: bool, session: &Session) -> 
         })?
     };
     let planned = session.aegir.load_plan(&text)?;
-    recover(session).await?;
     let mut signals = Signals::listen()?;
     let title = planned.title.clone();
     if planned.is_empty() {
@@ -106,16 +106,14 @@ pub(crate) async fn apply(file: &Utf8Path, no_wait: bool, session: &Session) -> 
     finish(follow(task, &mut signals, &session.ui).await?, &title, None, session)
 }
 
-/// Ends what dead processes left, and says so.
-pub(crate) async fn recover(session: &Session) -> Result<()> {
-    for recovered in session.aegir.recover().await? {
-        let (id, outcome) = (recovered.id, ui::outcome_item("", None, &recovered.outcome));
-        session.ui.say(&format!(
-            "task {id} was left by a process that died; it is {} now",
-            outcome["result"].as_str().unwrap_or_default().replace('_', " ")
-        ));
+/// Says what became of tasks that somebody left.
+fn tell(recovered: &[Recovered], session: &Session) {
+    for Recovered { id, outcome } in recovered {
+        let outcome = ui::outcome_item("", None, outcome);
+        session
+            .ui
+            .say(&format!("task {id} was left half-way; it is {} now", outcome["result"].as_str().unwrap_or_default().replace('_', " ")));
     }
-    Ok(())
 }
 
 fn finish(followed: Followed, title: &str, next: Option<&str>, session: &Session) -> Result<u8> {

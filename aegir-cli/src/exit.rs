@@ -64,6 +64,18 @@ pub fn of_outcome(outcome: &Outcome) -> u8 {
         Outcome::Done { .. } => DONE,
         Outcome::RolledBack(report) => of_rolled_back(report),
         Outcome::Stuck(_) => STUCK,
+        Outcome::Waiting(_) => UNREACHABLE,
+    }
+}
+
+/// The code of several things at once: theirs where all ended alike, [`PARTLY`] where only some were done, and otherwise
+/// [`FAILED`].
+pub fn of_many(codes: &[u8]) -> u8 {
+    match codes {
+        [] => DONE,
+        [first, rest @ ..] if rest.iter().all(|code| code == first) => *first,
+        codes if codes.contains(&DONE) => PARTLY,
+        _ => FAILED,
     }
 }
 
@@ -90,6 +102,15 @@ mod tests {
         }
         assert_eq!(of_outcome(&Outcome::Stuck(Error::failed("x").report())), STUCK);
         assert_eq!(of_outcome(&Outcome::Done { changed: 0, warnings: 3 }), DONE);
+    }
+
+    #[test]
+    fn several_are_done_partly_done_or_failed() {
+        assert_eq!(of_many(&[]), DONE);
+        assert_eq!(of_many(&[DONE, DONE]), DONE);
+        assert_eq!(of_many(&[DONE, UNREACHABLE, REFUSED]), PARTLY);
+        assert_eq!(of_many(&[UNREACHABLE, UNREACHABLE]), UNREACHABLE);
+        assert_eq!(of_many(&[UNREACHABLE, REFUSED]), FAILED);
     }
 
     #[test]

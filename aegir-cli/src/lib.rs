@@ -17,6 +17,7 @@
 //! | `door` | settings layers, inventory, key: the open front door |
 //! | `command` | one file a noun |
 //! | `change` | the way of every changing verb: recover, plan, confirm, submit, follow, tell |
+//! | `many` | the same for several things at once |
 //! | `init` | prepares a bare machine as root, then enrols it as the Aegir user |
 //! | `ui` | everything that people or scripts see; the only place that writes to the terminal |
 
@@ -30,6 +31,7 @@ mod door;
 pub mod exit;
 mod follow;
 mod init;
+mod many;
 mod session;
 mod ui;
 

@@ -1,23 +1,25 @@
 //! The front door: build it, plan requests, submit plans, follow tasks.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use tokio::sync::Semaphore;
+use futures::stream::Stream;
 
 use crate::Result;
 use crate::connections::Connections;
-use crate::engine::{self, Faults, Outcome, Recovered, RunningTask};
-use crate::entity::Transport;
+use crate::engine::{self, Cancel, Faults, Outcome, Recovered, RunningTask};
+use crate::entity::{EntityRef, Transport};
 use crate::inventory::{Inventory, TaskId};
+use crate::many::{self, News};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Planned;
 use crate::secret::Keyring;
 use crate::server::{HostKey, Server};
-use crate::service::{Check, Registry};
+use crate::service::Registry;
 use crate::settings::Settings;
 use crate::shared::Core;
-use crate::task::{self, Bootstrap, HostKeys, Request};
+use crate::slots::Slots;
+use crate::task::{self, Bootstrap, Checked, HostKeys, Request};
 use crate::template::{Templates, overrides_below};
 
 /// Puts an [`Aegir`] together.
@@ -56,7 +58,7 @@ impl Builder {
     /// The front door.
     pub fn build(self) -> Aegir {
         let templates = Templates::new(self.registry.templates(), Some(overrides_below(&self.settings.root())));
-        let permits = Semaphore::new(self.settings.parallel());
+        let parallel = self.settings.parallel();
         Aegir {
             core: Arc::new(Core {
                 inventory: self.inventory,
@@ -67,7 +69,9 @@ impl Builder {
                 worker: engine::this_process(),
                 faults: self.faults,
                 connections: Connections::new(self.connections),
-                permits,
+                steps: Slots::new(parallel),
+                requests: Slots::new(parallel),
+                found: Mutex::default(),
             }),
         }
     }
@@ -90,10 +94,49 @@ impl Aegir {
         task::plan(&self.core, request).await
     }
 
+    /// As [`Aegir::plan`], for a caller who means to submit the plan: what the checks of a server found is noted, also
+    /// when they refuse. A dry run wants [`Aegir::plan`], which writes nothing at all.
+    pub async fn plan_to_submit(&self, request: &Request) -> Result<Planned> {
+        let planned = self.plan(request).await;
+        if let Request::VerifyServer { server } = request {
+            self.note_found(server).await;
+        }
+        planned
+    }
+
+    /// Notes what the checks of a server found while planning. It is no reason to fail: what matters was told.
+    async fn note_found(&self, server: &ServerName) {
+        if let Some((at, checks)) = self.core.recall(server) {
+            let _ = task::note(&self.core, server, &checks, at, false).await;
+        }
+    }
+
     /// Runs a plan, once: locks what it touches, refuses it if the world has changed since, starts it.
     /// Ends what dead workers left first.
     pub async fn submit(&self, planned: Planned) -> Result<RunningTask> {
-        engine::submit(&self.core, planned).await
+        self.submit_with(planned, Cancel::default()).await
+    }
+
+    /// As [`Aegir::submit`], stopped by a [`Cancel`] that may be shared by several tasks.
+    pub async fn submit_with(&self, planned: Planned, cancel: Cancel) -> Result<RunningTask> {
+        let subject = planned.subject.clone();
+        let running = engine::submit(&self.core, planned, cancel).await?;
+        // A server that is being enrolled was checked before it was known.
+        if let EntityRef::Server(server) = &subject {
+            self.note_found(server).await;
+        }
+        Ok(running)
+    }
+
+    /// Plans requests and carries them out, several at once, each on its own: a dead server delays nobody else's. The
+    /// stream ends when all have ended; dropping it does not stop them, `cancel` does.
+    pub fn carry_out(&self, requests: Vec<Request>, cancel: &Cancel) -> impl Stream<Item = News> + Send + use<> {
+        many::carry_out(self, requests, cancel)
+    }
+
+    /// Plans requests, several at once, in their order. Changes nothing.
+    pub async fn plan_all(&self, requests: &[Request]) -> Vec<Result<Planned>> {
+        many::plan_all(self, requests).await
     }
 
     /// Refuses a plan that no longer fits; changes nothing.
@@ -111,9 +154,17 @@ impl Aegir {
         Planned::load(text, &self.core.keyring)
     }
 
-    /// Ends every task whose worker is dead: done or rolled back.
+    /// Ends every task whose worker is dead, and tries those that wait for a server: done or rolled back.
     pub async fn recover(&self) -> Result<Vec<Recovered>> {
-        engine::recover(&self.core).await
+        engine::recover_all(&self.core).await
+    }
+
+    /// Before a request is planned: ends every task whose worker is dead, and those that wait for a server which the
+    /// request needs. [`crate::ErrorKind::Unreachable`] when what it is about is left half-way and cannot be put right yet.
+    pub async fn make_way(&self, request: &Request) -> Result<Vec<Recovered>> {
+        let mut recovered = engine::recover(&self.core).await?;
+        recovered.extend(engine::make_way(&self.core, &task::scope(&self.core, request).await?).await?);
+        Ok(recovered)
     }
 
     /// Tries to take back the rest of a stuck task.
@@ -121,9 +172,11 @@ impl Aegir {
         engine::retry(&self.core, id).await
     }
 
-    /// The named checks of a server; changes nothing.
-    pub async fn check(&self, name: &ServerName) -> Result<Vec<Check>> {
-        task::check_server(&self.core, name).await
+    /// Makes the named checks of servers, of all when none is named, side by side; changes nothing on them, and notes
+    /// what was found. `wanted` names checks, or services all of whose checks are wanted; none means every check.
+    /// A server that cannot be looked at has its say in the answer and keeps no other from being looked at.
+    pub async fn check(&self, servers: &[ServerName], wanted: &[String]) -> Result<Vec<Checked>> {
+        task::check_servers(&self.core, servers, wanted).await
     }
 
     /// The host keys that a server shows, and those that are pinned for it; changes nothing.

@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::entity::{Server as ServerEntity, Transport};
 use crate::name::ServerName;
 use crate::server::{LocalServer, Server, SshConfig, SshServer};
+use crate::settings::Settings;
 
 /// How a handle reaches its server. Two ways are two handles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,8 @@ impl Connections {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), handle.clone());
     }
 
-    /// The handle on a server that is reached so; `root` is the master's directory, where key and pins are.
-    pub(crate) fn to(&self, server: &ServerEntity, known_hosts: Option<&Utf8Path>, root: &Utf8Path) -> Arc<dyn Server> {
+    /// The handle on a server that is reached so.
+    pub(crate) fn to(&self, server: &ServerEntity, known_hosts: Option<&Utf8Path>, settings: &Settings) -> Arc<dyn Server> {
         if let Some(given) = self.given.get(&server.name) {
             return given.clone();
         }
@@ -59,7 +60,7 @@ impl Connections {
         if let Some(found) = of_this.iter().find(|o| o.way == way) {
             return found.handle.clone();
         }
-        let handle: Arc<dyn Server> = match ssh_config(&server.transport, root) {
+        let handle: Arc<dyn Server> = match ssh_config(&server.transport, settings) {
             None => Arc::new(LocalServer::new(server.name.clone(), &server.root)),
             Some(mut config) => {
                 if let Some(file) = known_hosts {
@@ -87,9 +88,9 @@ impl Connections {
 }
 
 /// How OpenSSH gets there; `None` for this machine. The key, the pinned host keys and the control sockets are the master's.
-pub(crate) fn ssh_config(transport: &Transport, root: &Utf8Path) -> Option<SshConfig> {
-    match transport {
-        Transport::Ssh { host, port, user } => Some(SshConfig::new(host, root).port(*port).user(user.clone())),
-        Transport::Local => None,
-    }
+pub(crate) fn ssh_config(transport: &Transport, settings: &Settings) -> Option<SshConfig> {
+    let Transport::Ssh { host, port, user } = transport else { return None };
+    let mut config = SshConfig::new(host, &settings.root()).port(*port).user(user.clone());
+    (config.connect_timeout, config.silence) = (settings.connect_timeout(), settings.silence());
+    Some(config)
 }

@@ -224,4 +224,4 @@ impl ErrorReport {
 }
 
 /// The keys used with [`Error::context`].
-const CONTEXT_KEYS: &[&str] = &["server", "platform", "site", "file", "line", "command", "task", "step", "template", "database"];
+const CONTEXT_KEYS: &[&str] = &["server", "platform", "site", "file", "line", "command", "task", "step", "template", "database", "check"];

@@ -25,6 +25,7 @@ pub mod entity;
 mod error;
 pub mod event;
 pub mod inventory;
+mod many;
 pub mod name;
 pub mod plan;
 mod reach;
@@ -33,6 +34,7 @@ pub mod server;
 pub mod service;
 pub mod settings;
 mod shared;
+mod slots;
 pub mod task;
 pub mod template;
 #[cfg(feature = "testing")]
@@ -40,3 +42,4 @@ pub mod testing;
 
 pub use aegir::{Aegir, Builder};
 pub use error::{Error, ErrorKind, ErrorReport, Result};
+pub use many::News;

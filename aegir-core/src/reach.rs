@@ -57,10 +57,9 @@ impl Reach {
     pub(crate) async fn look(&self, core: &Arc<Core>, name: &ServerName) -> Result<Arc<dyn Server>> {
         let Some(server) = self.servers.get(name) else { return core.connect(name).await };
         let Some(keys) = self.agreed.get(name) else { return Ok(core.connect_to(server)) };
-        let root = core.settings.root();
-        let Some(config) = crate::connections::ssh_config(&server.transport, &root) else { return Ok(core.connect_to(server)) };
+        let Some(config) = crate::connections::ssh_config(&server.transport, &core.settings) else { return Ok(core.connect_to(server)) };
         let file = agreed_file(&config, keys)?;
-        let handle = core.connections.to(server, Some(&file), &root);
+        let handle = core.connections.to(server, Some(&file), &core.settings);
         self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(file);
         Ok(handle)
     }

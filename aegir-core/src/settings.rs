@@ -3,6 +3,7 @@
 //! The library reads no environment and no home directory: drivers hand in layers, the last one wins.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
@@ -34,6 +35,8 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("user", "aegir", "the account Aegir works as"),
     ("lease_seconds", "60", "how long a task's locks last after its worker was last seen"),
     ("parallel", "10", "how many servers are worked on at once"),
+    ("connect_seconds", "10", "how long connecting to a server may take"),
+    ("silence_seconds", "30", "how long a server may say nothing before it counts as gone; at least 2"),
 ];
 
 impl Default for Settings {
@@ -51,7 +54,7 @@ impl Settings {
         };
         match *key {
             "root" => drop(crate::name::absolute_path("setting root", value)?),
-            "lease_seconds" | "parallel" if !value.parse::<u32>().is_ok_and(|n| n > 0) => {
+            "lease_seconds" | "parallel" | "connect_seconds" | "silence_seconds" if !value.parse::<u32>().is_ok_and(|n| n > 0) => {
                 return Err(Error::invalid(format!("the setting {key} takes a positive number, not {}", crate::name::shown(value))));
             }
             _ => {}
@@ -97,6 +100,20 @@ impl Settings {
     /// How long leases last.
     pub fn lease_seconds(&self) -> u32 {
         self.get("lease_seconds").parse().unwrap_or(60)
+    }
+
+    /// How long connecting to a server may take.
+    pub fn connect_timeout(&self) -> Duration {
+        self.seconds("connect_seconds", 10)
+    }
+
+    /// How long a server may say nothing before it counts as gone.
+    pub fn silence(&self) -> Duration {
+        self.seconds("silence_seconds", 30)
+    }
+
+    fn seconds(&self, name: &'static str, default: u64) -> Duration {
+        Duration::from_secs(self.get(name).parse().unwrap_or(default))
     }
 
     /// How many servers are worked on at once.

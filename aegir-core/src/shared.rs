@@ -1,8 +1,9 @@
 //! What everything inside shares: inventory, registry, templates, key, connections.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use chrono::{DateTime, Utc};
 
 use crate::connections::Connections;
 use crate::engine::Faults;
@@ -11,8 +12,9 @@ use crate::inventory::{Inventory, Lease, LeaseMode, TaskId, Worker};
 use crate::name::ServerName;
 use crate::secret::Keyring;
 use crate::server::Server;
-use crate::service::Registry;
+use crate::service::{Check, Registry};
 use crate::settings::Settings;
+use crate::slots::Slots;
 use crate::template::Templates;
 use crate::{Error, Result};
 
@@ -27,7 +29,12 @@ pub(crate) struct Core {
     pub(crate) worker: Worker,
     pub(crate) faults: Faults,
     pub(crate) connections: Connections,
-    pub(crate) permits: Semaphore,
+    /// Steps at work.
+    pub(crate) steps: Slots,
+    /// Requests at work, where there are several.
+    pub(crate) requests: Slots,
+    /// What checks found while a plan was made, until the plan is run or thrown away.
+    pub(crate) found: Mutex<BTreeMap<ServerName, (DateTime<Utc>, Vec<Check>)>>,
 }
 
 impl Core {
@@ -35,9 +42,14 @@ impl Core {
         chrono::Duration::seconds(i64::from(self.settings.lease_seconds()))
     }
 
-    /// Bounds how many steps work at once.
-    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.permits.acquire().await.ok()
+    /// Keeps what checks found while planning, which itself writes nothing.
+    pub(crate) fn remember(&self, server: &ServerName, checks: Vec<Check>) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(server.clone(), (Utc::now(), checks));
+    }
+
+    /// What was remembered of a server, once.
+    pub(crate) fn recall(&self, server: &ServerName) -> Option<(DateTime<Utc>, Vec<Check>)> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(server)
     }
 
     /// A live handle on a server of the inventory; one connection per server, kept.
@@ -53,7 +65,7 @@ impl Core {
 
     /// A live handle on a server as given: it may not be in the inventory yet, or there with another transport.
     pub(crate) fn connect_to(&self, server: &ServerEntity) -> Arc<dyn Server> {
-        self.connections.to(server, None, &self.settings.root())
+        self.connections.to(server, None, &self.settings)
     }
 
     /// A lease of this process, from now on.

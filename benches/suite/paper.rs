@@ -5,6 +5,7 @@ use aegir_core::entity::{Database, Server};
 use aegir_core::name::{DatabaseName, DatabaseUser, GrantHost};
 use aegir_core::plan::Plan;
 use aegir_core::secret::random_password;
+use aegir_core::server::Output;
 use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, ServiceType};
 use async_trait::async_trait;
 
@@ -36,7 +37,7 @@ impl ServiceType for PaperDb {
         Ok(Plan::empty())
     }
 
-    async fn check(&self, _server: &Server, _cx: &PlanContext<'_>) -> Result<Vec<Check>> {
+    async fn check(&self, _server: &Server, _answers: &[Output], _cx: &PlanContext<'_>) -> Result<Vec<Check>> {
         Ok(Vec::new())
     }
 }

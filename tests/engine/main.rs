@@ -8,4 +8,5 @@ mod meddler;
 mod running;
 mod stale;
 mod stuck;
+mod waiting;
 mod world;

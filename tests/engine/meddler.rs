@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use aegir_core::entity::{EntityRef, Platform, Resource, Server, Site, SiteSummary};
 use aegir_core::event::{Event, EventKind};
 use aegir_core::inventory::{
-    Entry, Inventory, Journal, Lease, Ledger, Locks, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task, TaskFilter, TaskId, Worker,
+    Entry, Inventory, Journal, Lease, Ledger, Locks, NotedCheck, Notes, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task,
+    TaskFilter, TaskId, Worker,
 };
 use aegir_core::name::{PlatformName, ServerName, SiteUri};
 use aegir_core::testing::FakeServer;
@@ -104,6 +105,16 @@ impl Servers for Meddler {
     }
     async fn delete_server(&self, name: &ServerName) -> Result<()> {
         self.alive()?.delete_server(name).await
+    }
+}
+
+#[async_trait]
+impl Notes for Meddler {
+    async fn note_checks(&self, server: &ServerName, checks: &[NotedCheck]) -> Result<()> {
+        self.alive()?.note_checks(server, checks).await
+    }
+    async fn noted_checks(&self, server: &ServerName) -> Result<Vec<NotedCheck>> {
+        self.alive()?.noted_checks(server).await
     }
 }
 

@@ -31,10 +31,21 @@ impl Fleet {
     #[must_use]
     pub fn new(binary: &str, names: &[&str]) -> Self {
         let fleet = Self::bare(binary, names);
-        for remote in &fleet.remotes {
-            fleet.enrol(remote, &[]);
+        // A few at a time: they mostly wait for each other's processor.
+        for few in fleet.remotes.chunks(4) {
+            std::thread::scope(|scope| few.iter().for_each(|remote| drop(scope.spawn(|| fleet.enrol(remote, &[])))));
         }
         fleet
+    }
+
+    /// A remote host by its short name.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    #[track_caller]
+    pub fn host(&self, name: &str) -> &Host {
+        self.remotes.iter().find(|h| h.name() == name).unwrap_or_else(|| panic!("there is no host {name}"))
     }
 
     /// Remote hosts on which only sshd runs; the master is prepared.

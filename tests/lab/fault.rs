@@ -56,6 +56,22 @@ fn a_cut_cable_is_silence_until_it_heals() {
 }
 
 #[test]
+fn half_a_cable_carries_one_way() {
+    let lab = Lab::new();
+    let (web, db) = (lab.host("web1"), lab.host("db1"));
+    db.start(Service::MariaDb);
+    let received =
+        |host: &aegir_testkit::lab::Host| -> u64 { host.exec(["cat", "/sys/class/net/eth0/statistics/rx_packets"]).ok().parse().unwrap() };
+    db.half_cut();
+    let before = received(&db);
+    assert!(db.banner(3306, SHORT).is_none(), "its answer does not arrive");
+    assert!(received(&db) > before, "the question did");
+    web.exec(["true"]).ok();
+    db.full_speed();
+    assert!(db.banner(3306, LONG).is_some());
+}
+
+#[test]
 fn a_slow_network_is_slow_or_says_that_it_cannot() {
     let lab = Lab::new();
     let (one, two) = (lab.host("web1"), lab.host("web2"));

@@ -54,13 +54,16 @@ pub(crate) enum ServerVerb {
     },
     /// Gather facts, check, bring the server's configuration up to date
     #[command(
-        after_help = "Examples:\n  aegir server verify server_master\n  aegir server verify server_master --dry-run\n  aegir server verify server_master --check db.rights"
+        after_help = "Several at once do not wait for each other: a dead one delays nobody.\n\nExamples:\n  aegir server verify server_master\n  aegir server verify web1 web2 --dry-run\n  aegir server verify --all\n  aegir server verify server_master --check db.rights"
     )]
     Verify {
-        /// Its name or host name
-        #[arg(add = ArgValueCandidates::new(complete::servers))]
-        server: String,
-        /// Only run this check, and change nothing; can be given again
+        /// Their names or host names
+        #[arg(add = ArgValueCandidates::new(complete::servers), required_unless_present = "all", conflicts_with = "all")]
+        server: Vec<String>,
+        /// All servers
+        #[arg(long)]
+        all: bool,
+        /// Only run this check, or those of this service, and change nothing; can be given again
         #[arg(long, value_name = "NAME", conflicts_with_all = ["dry_run", "plan_out", "no_wait"])]
         check: Vec<String>,
         #[command(flatten)]

@@ -163,6 +163,12 @@ async fn recover(session: &Session) -> Result<u8> {
         "there is nothing to recover",
     );
     // Taken back is what recovery is for; only what needs a person is a failure.
-    let stuck = recovered.iter().any(|r| matches!(r.outcome, Outcome::Stuck(_)));
-    Ok(if stuck { exit::STUCK } else { exit::DONE })
+    let any = |is: fn(&Outcome) -> bool| recovered.iter().any(|r| is(&r.outcome));
+    Ok(if any(|o| matches!(o, Outcome::Stuck(_))) {
+        exit::STUCK
+    } else if any(|o| matches!(o, Outcome::Waiting(_))) {
+        exit::UNREACHABLE
+    } else {
+        exit::DONE
+    })
 }

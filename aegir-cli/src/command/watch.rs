@@ -66,6 +66,7 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Done => "done",
         Verdict::RolledBack => "rolled back",
         Verdict::Stuck => "stuck",
+        Verdict::Waiting => "waits",
     }
 }
 
@@ -73,6 +74,7 @@ fn code(state: TaskState, failure: Option<&ErrorReport>) -> u8 {
     match (state, failure) {
         (TaskState::Done, _) => exit::DONE,
         (TaskState::Stuck, _) => exit::STUCK,
+        (TaskState::Waiting, _) => exit::UNREACHABLE,
         (_, Some(report)) => exit::of_rolled_back(report),
         (_, None) => exit::FAILED,
     }

@@ -14,6 +14,7 @@ pub(crate) fn outcome_item(title: &str, task: Option<TaskId>, outcome: &Outcome)
         Outcome::Done { changed, warnings } => ("done", *changed, *warnings, None),
         Outcome::RolledBack(report) => ("rolled_back", 0, 0, Some(report)),
         Outcome::Stuck(report) => ("stuck", 0, 0, Some(report)),
+        Outcome::Waiting(report) => ("waiting", 0, 0, Some(report)),
     };
     json!({ "title": title, "task": task, "result": result, "changed": changed, "warnings": warnings, "error": error })
 }
@@ -50,6 +51,12 @@ pub(crate) fn ended(ui: &Ui, title: &str, task: Option<TaskId>, outcome: &Outcom
             ui.report(
                 &headed(report, format!("{title}: stuck: {}", report.message), "partly taken back; a person is needed", task),
                 &json!({ "result": "stuck", "task": task }),
+            );
+        }
+        Outcome::Waiting(report) => {
+            ui.report(
+                &headed(report, format!("{title}: failed: {}", report.message), "partly taken back; the rest follows by itself", task),
+                &json!({ "result": "waiting", "task": task }),
             );
         }
     }

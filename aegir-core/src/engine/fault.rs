@@ -9,6 +9,9 @@ pub struct Faults {
     /// Fail the undo of one step, each time.
     #[cfg(feature = "testing")]
     pub fail_undo: Option<usize>,
+    /// At the undo of one step its server does not answer, each time.
+    #[cfg(feature = "testing")]
+    pub lose_undo: Option<usize>,
     /// Kill this process.
     #[cfg(feature = "testing")]
     pub die: Option<Die>,
@@ -51,6 +54,9 @@ impl Faults {
     }
 
     pub(super) fn before_undo(&self, step: usize) -> crate::Result<()> {
+        if self.lose_undo == Some(step) {
+            return Err(crate::Error::unreachable(format!("the server of step {step} does not answer because a test ordered it")));
+        }
         if self.fail_undo == Some(step) { Err(ordered(step)) } else { Ok(()) }
     }
 

@@ -15,7 +15,7 @@ pub use recover::Recovered;
 pub use run::{Cancel, Outcome, RunningTask};
 pub use state::{Replay, StepState};
 
-pub(crate) use recover::{recover, retry};
+pub(crate) use recover::{make_way, recover, recover_all, retry};
 pub(crate) use run::submit;
 pub(crate) use settle::{check_basis, settle};
 pub(crate) use worker::this_process;

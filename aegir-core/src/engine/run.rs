@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
 use super::state::{Replay, StepState};
-use super::{check_basis, recover};
+use super::{check_basis, make_way, recover};
 use crate::action::{Context, ErasedAction};
 use crate::entity::{EntityRef, Resource};
 use crate::event::{EventKind, EventLog, StepInfo, Verdict};
@@ -31,7 +31,7 @@ impl Cancel {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    fn asked(&self) -> bool {
+    pub(crate) fn asked(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -50,6 +50,8 @@ pub enum Outcome {
     RolledBack(ErrorReport),
     /// An undo failed; the report says what to do by hand.
     Stuck(ErrorReport),
+    /// A server stopped answering before everything was taken back. Whatever next works on it takes back the rest.
+    Waiting(ErrorReport),
 }
 
 /// A task at work in this process.
@@ -72,8 +74,9 @@ impl RunningTask {
 }
 
 /// Stores a planned operation as a task, takes its locks, and starts it.
-pub(crate) async fn submit(core: &Arc<Core>, planned: Planned) -> Result<RunningTask> {
+pub(crate) async fn submit(core: &Arc<Core>, planned: Planned, cancel: Cancel) -> Result<RunningTask> {
     recover(core).await?;
+    make_way(core, &stands_on(&planned)).await?;
     if let Some(before) = core.inventory.task_of_plan(planned.id).await? {
         return Err(ran_before(before));
     }
@@ -98,13 +101,20 @@ pub(crate) async fn submit(core: &Arc<Core>, planned: Planned) -> Result<Running
         return Err(stale);
     }
     let replay = Replay::new(task.plan.steps().len());
-    Ok(start(core, Task { id, ..task }, replay, Some(planned.title)))
+    Ok(start(core, Task { id, ..task }, replay, Some(planned.title), cancel))
+}
+
+/// What must be in order before a plan runs: all it touches. But a server that is changed or deleted may be so because
+/// of what waits for it.
+fn stands_on(planned: &Planned) -> Vec<EntityRef> {
+    let mends = matches!(planned.kind.as_str(), "server.change" | "server.delete");
+    let stands = |entity: &&EntityRef| !mends || !matches!(entity, EntityRef::Server(_));
+    planned.touches.iter().map(|(entity, _)| entity).filter(stands).cloned().collect()
 }
 
 /// Starts, or goes on with, a task that this process has taken.
-pub(crate) fn start(core: &Arc<Core>, task: Task, replay: Replay, title: Option<String>) -> RunningTask {
+pub(crate) fn start(core: &Arc<Core>, task: Task, replay: Replay, title: Option<String>, cancel: Cancel) -> RunningTask {
     let log = EventLog::default();
-    let cancel = Cancel::default();
     let id = task.id;
     let engine = Engine::new(core, task, log.clone(), replay, cancel.clone());
     let handle = tokio::spawn(async move {
@@ -256,10 +266,9 @@ impl Engine {
             self.begin(index, &*action, &before).await?;
             before
         };
-        let _permit = self.core.permit().await;
         let faults = &self.core.faults;
         faults.before_apply(index)?;
-        action.apply(&cx, &before).await?;
+        self.core.steps.work(action.apply(&cx, &before)).await?;
         if faults.twice() {
             action.apply(&cx, &before).await?;
         }
@@ -370,8 +379,10 @@ impl Engine {
             Verdict::Done => TaskState::Done,
             Verdict::RolledBack => TaskState::RolledBack,
             Verdict::Stuck => TaskState::Stuck,
+            Verdict::Waiting => TaskState::Waiting,
         };
-        // A stuck task lets go of its locks too: its world needs a person, and they would keep that person out.
+        // A stuck task lets go of its locks too: its world needs a person, and they would keep that person out. One
+        // that waits is in the way of whoever comes for the same things, see `make_way`.
         self.say(&EventKind::TaskFinished { verdict, summary: summary.to_owned() }, Entry { state: Some(state), ..Entry::default() }).await
     }
 

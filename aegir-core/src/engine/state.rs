@@ -100,7 +100,7 @@ impl Replay {
                 self.verdict = Some(*verdict);
                 return Ok(());
             }
-            // A stuck task that is tried again goes on from where it stuck.
+            // A task that stuck or waited goes on from there.
             EventKind::TaskResumed => {
                 self.verdict = None;
                 return Ok(());

@@ -4,7 +4,7 @@ use super::run::{Engine, Outcome};
 use super::state::StepState;
 use crate::event::{EventKind, Verdict};
 use crate::inventory::Entry;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, ErrorReport, Result};
 
 /// How often an undo is tried before the task is stuck.
 const UNDO_TRIES: u32 = 3;
@@ -22,6 +22,9 @@ impl Engine {
                 continue;
             }
             if let Err(error) = self.take_back(index).await {
+                if error.kind() == ErrorKind::Unreachable {
+                    return self.wait(index, &error, &failure).await;
+                }
                 let step = &self.steps[index];
                 let by_hand = self.core.registry.actions().get(step).map(|a| a.by_hand(&step.server)).unwrap_or_default();
                 let stuck = Error::new(ErrorKind::Stuck, format!("“{}” could not be taken back on {}", step.summary, step.server))
@@ -39,6 +42,20 @@ impl Engine {
         Ok(Outcome::RolledBack(failure))
     }
 
+    /// Ends for now: what a server holds that does not answer cannot be taken back, and is not lost either.
+    async fn wait(&self, index: usize, error: &Error, failure: &ErrorReport) -> Result<Outcome> {
+        let step = &self.steps[index];
+        let waiting = Error::unreachable(format!("“{}” is yet to be taken back on {}, which does not answer", step.summary, step.server))
+            .context("server", &step.server)
+            .context("task", self.task.id)
+            .because(format!("{}; the task was being taken back because: {}", error.chain().join(": "), failure.message))
+            .hint(format!("`aegir doctor {}` shows what is wrong with it", step.server))
+            .hint(format!("the next command that works with {} takes back the rest; so does `aegir task recover`", step.server))
+            .report();
+        self.finish(Verdict::Waiting, &waiting.message).await?;
+        Ok(Outcome::Waiting(waiting))
+    }
+
     async fn take_back(&self, index: usize) -> Result<()> {
         if self.state(index).await != StepState::Undoing {
             self.say(&EventKind::UndoStarted { step: index }, Entry::default()).await?;
@@ -48,7 +65,8 @@ impl Engine {
             tries += 1;
             match self.try_undo(index).await {
                 Ok(()) => break Ok(()),
-                Err(error) if tries >= UNDO_TRIES => break Err(error),
+                // Its own patience is over: that was long enough for a restart.
+                Err(error) if tries >= UNDO_TRIES || error.kind() == ErrorKind::Unreachable => break Err(error),
                 // A server that is busy restarting gets a moment.
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(250 * u64::from(tries))).await,
             }

@@ -45,6 +45,8 @@ pub enum Verdict {
     RolledBack,
     /// An undo failed; a person is needed.
     Stuck,
+    /// A server stopped answering before everything was taken back; the rest follows when it answers again.
+    Waiting,
 }
 
 /// What happened.

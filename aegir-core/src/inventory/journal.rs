@@ -47,6 +47,8 @@ pub enum TaskState {
     RolledBack,
     /// An undo failed; a person is needed.
     Stuck,
+    /// A server stopped answering; what was begun there is yet to be taken back, when it answers again.
+    Waiting,
 }
 
 impl TaskState {
@@ -58,17 +60,18 @@ impl TaskState {
             Self::Done => "done",
             Self::RolledBack => "rolled_back",
             Self::Stuck => "stuck",
+            Self::Waiting => "waiting",
         }
     }
 
     /// Whether nobody works on it any more.
     pub fn is_end(self) -> bool {
-        matches!(self, Self::Done | Self::RolledBack | Self::Stuck)
+        matches!(self, Self::Done | Self::RolledBack | Self::Stuck | Self::Waiting)
     }
 
     /// From the column that stored it.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Queued, Self::Running, Self::Done, Self::RolledBack, Self::Stuck].into_iter().find(|s| s.as_str() == text)
+        [Self::Queued, Self::Running, Self::Done, Self::RolledBack, Self::Stuck, Self::Waiting].into_iter().find(|s| s.as_str() == text)
     }
 }
 

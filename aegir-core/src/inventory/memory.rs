@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 
 use super::refusal::{check_revision, locked, no_task, owned_by_other, ran_before, taken};
 use super::{
-    Entry, Journal, Lease, LeaseMode, Ledger, Locks, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task, TaskFilter, TaskId,
-    TaskState, Worker,
+    Entry, Journal, Lease, LeaseMode, Ledger, Locks, NotedCheck, Notes, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task,
+    TaskFilter, TaskId, TaskState, Worker,
 };
 use crate::Result;
 use crate::entity::{EntityRef, Platform, Resource, Server, Site, SiteSummary};
@@ -25,6 +25,7 @@ struct State {
     leases: Vec<Lease>,
     tasks: Vec<(Task, uuid::Uuid)>,
     entries: BTreeMap<TaskId, Vec<StoredEntry>>,
+    notes: BTreeMap<ServerName, Vec<NotedCheck>>,
 }
 
 /// Everything in maps behind one lock.
@@ -73,7 +74,9 @@ impl Servers for MemoryInventory {
     }
 
     async fn delete_server(&self, name: &ServerName) -> Result<()> {
-        self.state().servers.remove(name);
+        let mut state = self.state();
+        state.servers.remove(name);
+        state.notes.remove(name);
         Ok(())
     }
 }
@@ -158,6 +161,18 @@ impl Ledger for MemoryInventory {
 
     async fn owned_by(&self, owner: &EntityRef) -> Result<Vec<Resource>> {
         Ok(self.state().ledger.iter().filter(|(_, o)| *o == owner).map(|(r, _)| r.clone()).collect())
+    }
+}
+
+#[async_trait]
+impl Notes for MemoryInventory {
+    async fn note_checks(&self, server: &ServerName, checks: &[NotedCheck]) -> Result<()> {
+        self.state().notes.insert(server.clone(), checks.to_vec());
+        Ok(())
+    }
+
+    async fn noted_checks(&self, server: &ServerName) -> Result<Vec<NotedCheck>> {
+        Ok(self.state().notes.get(server).cloned().unwrap_or_default())
     }
 }
 

@@ -5,11 +5,14 @@
 
 mod journal;
 pub mod memory;
+mod note;
 #[cfg(feature = "orm")]
 pub mod orm;
 mod refusal;
 
 pub(crate) use refusal::ran_before;
+
+pub use note::NotedCheck;
 
 pub use journal::{Entry, Journal, Lease, LeaseMode, Locks, StoredEntry, Task, TaskFilter, TaskId, TaskState, Worker};
 
@@ -80,7 +83,17 @@ pub trait Ledger {
     async fn owned_by(&self, owner: &EntityRef) -> Result<Vec<Resource>>;
 }
 
-/// Everything Aegir knows.
-pub trait Inventory: Servers + Platforms + Sites + Ledger + Locks + Journal + std::fmt::Debug + Send + Sync {}
+/// What checks of servers found when they were last made.
+#[async_trait]
+pub trait Notes {
+    /// Puts these in the place of all that is noted for a server, which need not be stored yet. Removing a server
+    /// removes them.
+    async fn note_checks(&self, server: &ServerName, checks: &[NotedCheck]) -> Result<()>;
+    /// What is noted for a server, in the order in which it was noted.
+    async fn noted_checks(&self, server: &ServerName) -> Result<Vec<NotedCheck>>;
+}
 
-impl<T: Servers + Platforms + Sites + Ledger + Locks + Journal + std::fmt::Debug + Send + Sync> Inventory for T {}
+/// Everything Aegir knows.
+pub trait Inventory: Servers + Platforms + Sites + Ledger + Locks + Journal + Notes + std::fmt::Debug + Send + Sync {}
+
+impl<T: Servers + Platforms + Sites + Ledger + Locks + Journal + Notes + std::fmt::Debug + Send + Sync> Inventory for T {}

@@ -1,5 +1,6 @@
 //! What a machine is, gathered on the machine itself by one constant script.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
@@ -32,6 +33,9 @@ pub struct Disk {
     pub total: u64,
     /// Bytes free for us.
     pub free: u64,
+    /// Inodes in all; 0 where the file system makes them as it needs them.
+    #[serde(default)]
+    pub inodes: u64,
     /// Inodes free.
     pub inodes_free: u64,
 }
@@ -51,61 +55,105 @@ pub struct Facts {
     pub clock: i64,
     /// The account the commands ran as.
     pub user: String,
+    /// That account's number.
+    #[serde(default)]
+    pub uid: u32,
+    /// The number of its first group.
+    #[serde(default)]
+    pub gid: u32,
+    /// Its login shell; empty where the machine's own list does not have it.
+    #[serde(default)]
+    pub shell: String,
     /// The groups of that account.
     pub groups: Vec<String>,
     /// The group web servers run as: the first of the usual ones that exists.
     pub web_group: Option<String>,
     /// The PHP versions, oldest first.
     pub php: Vec<Php>,
-    /// Apache's version.
+    /// Apache's version: `Apache/2.4.67-1~deb12u1`.
     pub apache: Option<String>,
-    /// Nginx's version.
+    /// Nginx's version: `nginx/1.22.1-9`.
     pub nginx: Option<String>,
-    /// The database client's version line.
+    /// The database client's version.
     pub db_client: Option<String>,
     /// The file system that holds Aegir's root.
     pub disk: Disk,
+    /// Packages of web and database servers that are installed, with their versions.
+    #[serde(default)]
+    pub packages: BTreeMap<String, String>,
+    /// Unix sockets that somebody listens on: whoever connects there is served, now or when its turn comes.
+    #[serde(default)]
+    pub listening: BTreeSet<Utf8PathBuf>,
 }
+
+/// The usual groups of web servers, the likeliest first.
+const WEB_GROUPS: [&str; 5] = ["www-data", "apache", "nginx", "www", "http"];
+/// Packages that bring the program `mysql`, by how their names begin.
+const CLIENTS: [&str; 4] = ["mariadb-client-core", "mariadb-client", "mysql-client", "mysql-community-client"];
 
 impl Facts {
     /// The command that gathers them; `root` is Aegir's directory there.
     pub fn command(root: &str) -> Command {
-        Command::new("sh").args(["-s", "--", root]).input(Input::Bytes(include_bytes!("facts.sh").to_vec())).idempotent()
+        Command::new("sh").args(["-s", "--", root, "-", "", "", ""]).input(Input::Bytes(include_bytes!("facts.sh").to_vec())).idempotent()
     }
 
-    /// Reads what the script printed: `key<TAB>value` lines.
+    /// Reads what the script printed: `key<TAB>value` lines, and below some of them lines of other programs.
     pub fn parse(text: &str) -> Result<Self> {
-        let mut facts = Self::default();
-        let mut complete = false;
+        let mut facts = Self { cpus: 1, ..Self::default() };
+        let mut reading = Reading::default();
         for line in text.lines() {
-            let Some((key, value)) = line.split_once('\t') else { continue };
-            match key {
-                "os" => value.clone_into(&mut facts.os),
-                "hostname" => value.clone_into(&mut facts.hostname),
-                "address" => facts.addresses.extend(value.split('/').next().and_then(|a| a.parse::<IpAddr>().ok())),
-                "cpus" => facts.cpus = value.parse().unwrap_or(1),
-                "clock" => facts.clock = value.parse().unwrap_or(0),
-                "user" => value.clone_into(&mut facts.user),
-                "groups" => facts.groups = value.split_whitespace().map(str::to_owned).collect(),
-                "web_group" => facts.web_group = Some(value.to_owned()),
-                "php" => facts.add_php(value, |php, path| php.cli = Some(path)),
-                "fpm" => facts.add_php(value, |php, path| php.fpm = Some(path)),
-                "apache" => facts.apache = Some(value.to_owned()),
-                "nginx" => facts.nginx = Some(value.to_owned()),
-                "db_client" => facts.db_client = Some(value.to_owned()),
-                "disk" => {
-                    let mut numbers = value.split_whitespace().map(|n| n.parse::<u64>().unwrap_or(0));
-                    let mut next = || numbers.next().unwrap_or(0);
-                    facts.disk = Disk { total: next() * 1024, free: next() * 1024, inodes_free: next() };
+            match line.split_once('\t') {
+                Some(("end", _)) => {
+                    reading.finish(&mut facts);
+                    return Ok(facts);
                 }
-                "end" => complete = true,
+                Some((key, value)) => {
+                    key.clone_into(&mut reading.section);
+                    facts.take(key, value, &mut reading);
+                }
+                None => reading.line(line, &mut facts),
+            }
+        }
+        Err(Error::failed("gathering facts: the script was cut short"))
+    }
+
+    fn take(&mut self, key: &str, value: &str, reading: &mut Reading) {
+        match key {
+            "clock" => self.clock = value.parse().unwrap_or(0),
+            "id" => self.take_id(value),
+            "shell" => value.clone_into(&mut self.shell),
+            "web_group" => reading.web_groups.push(value.to_owned()),
+            "cpus" => self.cpus = cpus(value).max(1),
+            "addresses" => self.addresses = value.split_whitespace().filter_map(|a| a.parse().ok()).filter(is_lasting).collect(),
+            "disk" => {
+                let mut numbers = value.split_whitespace().map(|n| n.parse::<u64>().unwrap_or(0));
+                let mut next = || numbers.next().unwrap_or(0);
+                let block = next();
+                self.disk = Disk { total: next() * block, free: next() * block, inodes: next(), inodes_free: next() };
+            }
+            "php" => self.add_php(value, |php, path| php.cli = Some(path)),
+            "has" => reading.has.push(value.to_owned()),
+            "apache" => self.apache = value.strip_prefix("Server version: ").map(str::to_owned),
+            "nginx" => self.nginx = value.strip_prefix("nginx version: ").map(str::to_owned),
+            "forward" if reading.own.is_empty() => value.clone_into(&mut reading.own),
+            _ => {}
+        }
+    }
+
+    /// `uid=1000(aegir) gid=1000(aegir) groups=1000(aegir),33(www-data)`; only numbers have names in parentheses.
+    fn take_id(&mut self, text: &str) {
+        let named = |part: &str| {
+            let (number, name) = part.split_once('(').unwrap_or((part, part));
+            (number.parse::<u32>().unwrap_or(0), name.trim_end_matches(')').to_owned())
+        };
+        for field in text.split(' ') {
+            match field.split_once('=') {
+                Some(("uid", value)) => (self.uid, self.user) = named(value),
+                Some(("gid", value)) => self.gid = named(value).0,
+                Some(("groups", value)) => self.groups = value.split(',').map(|g| named(g).1).collect(),
                 _ => {}
             }
         }
-        facts.addresses.sort_by_key(|a| (a.is_ipv6(), *a));
-        facts.addresses.dedup();
-        facts.php.sort_by_key(|p| p.version);
-        if complete { Ok(facts) } else { Err(Error::failed("gathering facts: the script was cut short")) }
     }
 
     fn add_php(&mut self, value: &str, set: impl FnOnce(&mut Php, Utf8PathBuf)) {
@@ -116,6 +164,37 @@ impl Facts {
             self.php.len() - 1
         });
         set(&mut self.php[index], path.into());
+    }
+
+    /// A file's line as `grep` printed it, with the file's name before it.
+    fn take_file(&mut self, line: &str, package: &mut Option<String>) {
+        const STATUS: &str = "/var/lib/dpkg/status";
+        if let Some(rest) = line.strip_prefix(STATUS) {
+            let (found, Some((key, value))) = (rest.starts_with(':'), rest.get(1..).and_then(|r| r.split_once(": "))) else { return };
+            match (key, &package) {
+                ("Package", _) => *package = found.then(|| value.to_owned()),
+                ("Status", Some(_)) if !value.ends_with(" installed") => *package = None,
+                ("Version", Some(name)) => {
+                    self.packages.insert(name.clone(), value.to_owned());
+                    *package = None;
+                }
+                _ => {}
+            }
+        } else if let Some(rest) = line.strip_prefix("/etc/os-release:PRETTY_NAME=") {
+            rest.trim_matches('"').clone_into(&mut self.os);
+        } else if let Some(rest) = line.strip_prefix("/proc/net/unix:") {
+            self.listening.extend(rest.split_once(" /").map(|(_, path)| one_run(&format!("/{path}"))));
+        } else if let Some((version, rest)) = line.strip_prefix("/etc/php/").and_then(|r| r.split_once('/'))
+            && let Some((_, socket)) = rest.split_once('=')
+        {
+            let socket = one_run(socket.split(';').next().unwrap_or_default().trim());
+            self.add_php(&format!("{version} {socket}"), |php, path| php.fpm = Some(path));
+        }
+    }
+
+    /// Whether the FPM of a PHP takes connections.
+    pub fn accepts(&self, php: &Php) -> bool {
+        php.fpm.as_ref().is_some_and(|socket| self.listening.contains(socket))
     }
 
     /// The PHP for a codebase: the wanted version if given, else the newest that fits and has both CLI and FPM.
@@ -149,6 +228,66 @@ impl Facts {
     }
 }
 
+/// What is known only when everything was read.
+#[derive(Debug, Default)]
+struct Reading {
+    section: String,
+    package: Option<String>,
+    web_groups: Vec<String>,
+    has: Vec<String>,
+    own: String,
+}
+
+impl Reading {
+    fn line(&mut self, line: &str, facts: &mut Facts) {
+        match self.section.as_str() {
+            "files" => facts.take_file(line, &mut self.package),
+            // The first answer for the kernel's own name carries the full one.
+            "forward" if facts.hostname.is_empty() => {
+                line.split_whitespace().nth(2).unwrap_or_default().clone_into(&mut facts.hostname);
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(self, facts: &mut Facts) {
+        if facts.hostname.is_empty() {
+            facts.hostname = self.own;
+        }
+        facts.web_group = WEB_GROUPS.iter().find(|g| self.web_groups.iter().any(|w| w == *g)).map(|g| (*g).to_owned());
+        facts.addresses.sort_by_key(|a| (a.is_ipv6(), *a));
+        facts.addresses.dedup();
+        facts.php.sort_by_key(|p| p.version);
+        let has = |program: &str| self.has.iter().any(|h| h == program);
+        let version = |name: &str| facts.packages.get(name).map(|v| v.split_once(':').map_or(v.as_str(), |(_, v)| v).to_owned());
+        facts.apache = facts.apache.take().or_else(|| version("apache2").filter(|_| has("apache2")).map(|v| format!("Apache/{v}")));
+        facts.nginx = facts.nginx.take().or_else(|| version("nginx").filter(|_| has("nginx")).map(|v| format!("nginx/{v}")));
+        if has("mysql") {
+            let client = CLIENTS.iter().find_map(|c| facts.packages.keys().find(|k| k.starts_with(c)));
+            facts.db_client = Some(client.map_or("mysql".to_owned(), |name| format!("{name} {}", version(name).unwrap_or_default())));
+        }
+    }
+}
+
+/// Without addresses that the machine exchanges by itself or that lead nowhere else.
+fn is_lasting(address: &IpAddr) -> bool {
+    !address.is_loopback() && !matches!(address, IpAddr::V6(a) if a.is_unicast_link_local())
+}
+
+/// `/var/run` is `/run`; the kernel and configuration files use either.
+fn one_run(path: &str) -> Utf8PathBuf {
+    path.strip_prefix("/var/run/").map_or_else(|| path.into(), |rest| format!("/run/{rest}").into())
+}
+
+/// Counts a kernel's list: `0-3,6`.
+fn cpus(list: &str) -> u32 {
+    let count = |range: &str| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        Some(last.parse::<u32>().ok()?.checked_sub(first.parse().ok()?)? + 1)
+    };
+    list.trim().split(',').filter_map(count).sum()
+}
+
 /// Reads `8.2` or `8.2.7`.
 pub(crate) fn parse_version(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.split('.');
@@ -159,13 +298,28 @@ pub(crate) fn parse_version(text: &str) -> Option<(u32, u32)> {
 mod tests {
     use super::*;
 
+    const PRINTED: &str = "begin\t\nclock\t1795351709\nid\tuid=1000(aegir) gid=1001(aegir) groups=1001(aegir),33(www-data)\nshell\t/bin/bash
+web_group\tnginx\nweb_group\twww-data\ncpus\t0-2,5\naddresses\tfd00::2 10.0.0.2 fe80::1 \ndisk\t4096 100 50 9 7\nphp\t8.2 /usr/bin/php8.2\nhas\tapache2\nhas\tmysql\nfiles\t
+/etc/os-release:PRETTY_NAME=\"Debian 12\"\n/etc/php/8.2/fpm/pool.d/www.conf:listen = /var/run/php/php8.2-fpm.sock ; here
+/proc/net/unix:0000000000000000: 00000002 00000000 00010000 0001 01 4711 /run/php/php8.2-fpm.sock
+/var/lib/dpkg/status:Package: apache2\n/var/lib/dpkg/status-Status: install ok installed\n/var/lib/dpkg/status-Version: 2.4.67-1
+/var/lib/dpkg/status-Package: apachetop\n/var/lib/dpkg/status-Version: 0.1\n/var/lib/dpkg/status:Package: curl
+/var/lib/dpkg/status-Status: deinstall ok config-files\n/var/lib/dpkg/status-Version: 7\n/var/lib/dpkg/status:Package: mariadb-client
+/var/lib/dpkg/status-Status: install ok installed\n/var/lib/dpkg/status-Version: 1:10.11\nforward\tweb1
+10.0.0.2       STREAM web1.example.com\n10.0.0.2       DGRAM  \nforward\tother\n10.0.0.9       STREAM other.example.com\nend\t\n";
+
     #[test]
     fn reads_what_the_script_prints() {
-        let text = "os\tDebian 12\nhostname\tweb1.example.com\naddress\tfd00::2/64\naddress\t10.0.0.2/24\nphp\t8.2 /usr/bin/php8.2\nfpm\t8.2 /run/php/php8.2-fpm.sock\ndisk\t100 50 7\nend\t\n";
-        let facts = Facts::parse(text).unwrap();
-        assert_eq!(facts.addresses[0].to_string(), "10.0.0.2");
-        assert_eq!(facts.php[0].fpm.as_deref().unwrap(), "/run/php/php8.2-fpm.sock");
-        assert_eq!(facts.disk.free, 51200);
+        let facts = Facts::parse(PRINTED).unwrap();
+        assert_eq!(facts.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.2", "fd00::2"]);
+        assert_eq!((facts.user.as_str(), facts.uid, facts.gid, facts.cpus), ("aegir", 1000, 1001, 4));
+        assert_eq!((facts.groups.join(" ").as_str(), facts.web_group.as_deref()), ("aegir www-data", Some("www-data")));
+        assert_eq!((facts.os.as_str(), facts.hostname.as_str()), ("Debian 12", "web1.example.com"));
+        assert!(facts.accepts(&facts.php[0]) && facts.php[0].cli.is_some());
+        assert_eq!(facts.apache.as_deref(), Some("Apache/2.4.67-1"));
+        assert_eq!(facts.db_client.as_deref(), Some("mariadb-client 10.11"));
+        assert_eq!(facts.packages.keys().collect::<Vec<_>>(), ["apache2", "mariadb-client"]);
+        assert_eq!(facts.disk, Disk { total: 409_600, free: 204_800, inodes: 9, inodes_free: 7 });
         assert!(Facts::parse("os\tx\n").is_err());
     }
 }

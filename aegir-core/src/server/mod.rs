@@ -6,8 +6,10 @@ mod command;
 mod facts;
 mod fetch;
 mod file;
+mod inquiry;
 mod local;
 mod observer;
+mod resolve;
 mod ssh;
 mod tunnel;
 
@@ -15,11 +17,14 @@ pub use command::{Command, Input, LineSink, Output};
 pub use facts::{Disk, Facts, Php};
 pub use fetch::Fetched;
 pub use file::{DirSpec, FileKind, FileSpec, FileStat, Id, OwnedPath, Permissions};
+pub use inquiry::{Inquiry, Reply};
 pub use local::LocalServer;
 pub use observer::Observer;
 pub(crate) use ssh::agreed_file;
 pub use ssh::{HostKey, SshConfig, SshServer, pin_host_keys, pinned_host_keys, scan_host_keys};
 pub use tunnel::Tunnel;
+
+pub(crate) use resolve::{forward as resolve_forward, reverse as resolve_reverse};
 
 use std::sync::Arc;
 
@@ -44,6 +49,14 @@ pub trait Server: std::fmt::Debug + Send + Sync {
     fn name(&self) -> &ServerName;
     /// What the machine is, gathered on it, in one round trip.
     async fn facts(&self) -> Result<Facts>;
+    /// Makes sure that it can be reached, in bounded time; costs next to nothing where a connection stands.
+    async fn reach(&self) -> Result<()> {
+        Ok(())
+    }
+    /// The facts and the answers to many questions; in one round trip where the transport can.
+    async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
+        inquiry::one_by_one(self, inquiry).await
+    }
     /// Runs a command; a status other than 0 is no error here.
     async fn run(&self, command: &Command) -> Result<Output>;
     /// What stands at a path; `None` when nothing does.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::{Command, Facts, FileStat, Output, Server, Tunnel};
+use super::{Command, Facts, FileStat, Inquiry, Output, Reply, Server, Tunnel};
 use crate::Result;
 
 /// A server that can be read and not changed.
@@ -25,6 +25,16 @@ impl Observer {
     /// What the machine is.
     pub async fn facts(&self) -> Result<Facts> {
         self.0.facts().await
+    }
+
+    /// Makes sure that it can be reached.
+    pub async fn reach(&self) -> Result<()> {
+        self.0.reach().await
+    }
+
+    /// The facts and the answers to many questions that only read, in one round trip.
+    pub async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
+        self.0.inquire(inquiry).await
     }
 
     /// Runs a command that only reads; the caller vouches for that.

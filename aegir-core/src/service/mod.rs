@@ -10,7 +10,7 @@ mod registry;
 mod setting;
 
 pub use bindings::Bindings;
-pub use check::{Check, Finding};
+pub use check::{Check, Finding, as_root, set_up};
 pub use context::PlanContext;
 pub use operation::{Account, Code, Operation};
 pub use plugin::{Capabilities, Plugin, Service, ServiceType};

@@ -8,6 +8,7 @@ use super::{Check, Operation, PlanContext, Preparation};
 use crate::action::Actions;
 use crate::entity::Server;
 use crate::plan::Plan;
+use crate::server::{Command, Output};
 use crate::{Error, Result};
 
 /// What a service type can do, as plain fields; asked before planning.
@@ -57,8 +58,25 @@ pub trait ServiceType: std::fmt::Debug + Send + Sync {
     }
     /// Works out the changes an operation needs.
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan>;
-    /// Looks whether it could work on this server.
-    async fn check(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>>;
+    /// What its checks want to ask on a server: commands that only read, a program and arguments. All questions to a
+    /// server are asked in one round trip.
+    fn questions(&self, server: &Server) -> Vec<Command> {
+        let _ = server;
+        Vec::new()
+    }
+    /// Looks whether it could work on this server, whose facts are fresh; `answers` are those to its questions. Packages
+    /// and the sudo rule of its [`Preparation`] are looked at without it.
+    async fn check(&self, server: &Server, answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>>;
+    /// Database services: the question that, asked on a web server, tells how `server` is reached from there.
+    fn question_from(&self, server: &Server, web: &Server) -> Option<Command> {
+        let _ = (server, web);
+        None
+    }
+    /// Database services: what the answer to that question says. The name of the check is the caller's.
+    async fn check_from(&self, server: &Server, web: &Server, answer: &Output, cx: &PlanContext<'_>) -> Result<Check> {
+        let _ = (server, web, answer, cx);
+        Err(Error::internal("this service type asks nothing from afar"))
+    }
 }
 
 /// A service type with a name, a service it fills, and typed settings.

@@ -36,14 +36,14 @@ pub struct HostKeys {
 
 /// Asks a server for its keys, and looks what is pinned for it. Changes nothing.
 pub(crate) async fn host_keys(core: &Arc<Core>, transport: &Transport) -> Result<HostKeys> {
-    let Some(config) = ssh_config(transport, &core.settings.root()) else { return Ok(HostKeys::default()) };
+    let Some(config) = ssh_config(transport, &core.settings) else { return Ok(HostKeys::default()) };
     let cx = PlanContext::new(core);
     Ok(HostKeys { pinned: pinned(&config, &cx).await?, offered: config.scan_host_keys().await? })
 }
 
 /// What is pinned for a server.
 pub(crate) async fn pinned_keys(core: &Arc<Core>, transport: &Transport) -> Result<Vec<HostKey>> {
-    match ssh_config(transport, &core.settings.root()) {
+    match ssh_config(transport, &core.settings) {
         Some(config) => pinned(&config, &PlanContext::new(core)).await,
         None => Ok(Vec::new()),
     }
@@ -58,7 +58,7 @@ async fn pinned(config: &SshConfig, cx: &PlanContext<'_>) -> Result<Vec<HostKey>
 /// takes `--host-key`.
 pub(super) async fn agree(server: &Server, trust: &Trust, verb: &str, cx: &PlanContext<'_>) -> Result<Plan> {
     server.transport.check()?;
-    let Some(config) = ssh_config(&server.transport, &cx.core.settings.root()) else { return Ok(Plan::empty()) };
+    let Some(config) = ssh_config(&server.transport, &cx.core.settings) else { return Ok(Plan::empty()) };
     let pinned = pinned(&config, cx).await?;
     let keys = match trust {
         Trust::Pinned | Trust::New if !pinned.is_empty() => return Ok(Plan::empty()),

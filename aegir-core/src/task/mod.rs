@@ -14,6 +14,7 @@ mod platform_delete;
 mod platform_verify;
 mod preparation;
 mod request;
+mod scope;
 mod server_change;
 mod server_delete;
 mod server_enrol;
@@ -24,14 +25,16 @@ mod site_install;
 mod site_verify;
 
 pub use bootstrap::Bootstrap;
+pub use check::Checked;
 pub use host_key::{HostKeys, Trust};
 pub use request::{AddPlatform, ChangePlatform, ChangeServer, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
 
 pub(crate) use bootstrap::{TEMPLATES, bootstrap_script};
-pub(crate) use check::check_server;
+pub(crate) use check::{check_servers, note};
 pub(crate) use find::server_named;
 pub(crate) use host_key::{host_keys, pinned_keys};
 pub(crate) use login::login_link;
+pub(crate) use scope::scope;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Gathers a server's facts, checks it, and brings its own configuration up to date.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8PathBuf;
 
 use super::{Draft, check, find};
@@ -8,7 +10,7 @@ use crate::entity::{EntityRef, Server};
 use crate::name::ServerName;
 use crate::plan::Plan;
 use crate::server::{Disk, Facts, Permissions};
-use crate::service::{Finding, Operation, PlanContext};
+use crate::service::{Check, Finding, Operation, PlanContext};
 use crate::{Error, Result};
 
 pub(super) async fn plan(name: &ServerName, cx: &PlanContext<'_>) -> Result<Draft> {
@@ -16,10 +18,17 @@ pub(super) async fn plan(name: &ServerName, cx: &PlanContext<'_>) -> Result<Draf
     Ok(Draft { kind: "server.verify", title: format!("verify server {name}"), subject: EntityRef::from(&server), plan, reads: Vec::new() })
 }
 
-/// The server with fresh facts, and what its verification changes.
+/// The server with fresh facts, and what its verification changes. What the checks found is remembered, also when
+/// they refuse.
 pub(super) async fn draw(mut server: Server, cx: &PlanContext<'_>) -> Result<(Server, Plan)> {
-    let observer = cx.observe_server(&server).await?;
-    let facts = observer.facts().await?;
+    let look = check::look(&server, cx, None).await?;
+    let facts = match look.reply() {
+        Ok(reply) => reply.facts.clone(),
+        Err(_) => {
+            cx.core.remember(&server.name, look.judge(&server, cx).await?);
+            return Err(look.into_error().unwrap_or_else(|| Error::internal("a look without an answer and without an error")));
+        }
+    };
     if server.facts.as_ref().is_none_or(|old| lasting(old) != lasting(&facts)) {
         server.addresses.clone_from(&facts.addresses);
         server.facts = Some(facts.clone());
@@ -31,7 +40,9 @@ pub(super) async fn draw(mut server: Server, cx: &PlanContext<'_>) -> Result<(Se
                 .hint("install a web server there first: `apt-get install apache2`")
         })?;
     }
-    refuse_failed(&Server { facts: Some(facts), ..server.clone() }, &observer, cx).await?;
+    let checks = look.judge(&Server { facts: Some(facts), ..server.clone() }, cx).await?;
+    cx.core.remember(&server.name, checks.clone());
+    refuse_failed(&server, checks, cx)?;
 
     let owner = EntityRef::from(&server);
     let mut plan = Plan::empty();
@@ -49,7 +60,8 @@ pub(super) async fn draw(mut server: Server, cx: &PlanContext<'_>) -> Result<(Se
 
 /// Facts without what changes at every look.
 fn lasting(facts: &Facts) -> Facts {
-    Facts { clock: 0, disk: Disk { free: 0, inodes_free: 0, ..facts.disk }, ..facts.clone() }
+    let disk = Disk { free: 0, inodes: 0, inodes_free: 0, ..facts.disk };
+    Facts { clock: 0, disk, listening: BTreeSet::new(), ..facts.clone() }
 }
 
 /// Aegir's own directories on a server, with their modes; services add theirs below `config/NAME`.
@@ -65,12 +77,15 @@ fn directories(server: &Server) -> Vec<(Utf8PathBuf, u32)> {
     ]
 }
 
-async fn refuse_failed(server: &Server, observer: &crate::server::Observer, cx: &PlanContext<'_>) -> Result<()> {
+fn refuse_failed(server: &Server, checks: Vec<Check>, cx: &PlanContext<'_>) -> Result<()> {
     let mut failed: Option<Error> = None;
-    for check in check::checks(server, observer, cx).await? {
+    for check in checks {
         match check.finding {
             Finding::Pass => {}
-            Finding::Warn => cx.warn(format!("{}: {}; {}", check.name, check.evidence, check.mend)),
+            Finding::Warn | Finding::Skipped => {
+                let mend = if check.mend.is_empty() { String::new() } else { format!("; {}", check.mend) };
+                cx.warn(format!("{}: {}{mend}", check.name, check.evidence));
+            }
             Finding::Fail => {
                 let error = failed.take().unwrap_or_else(|| {
                     Error::refused(format!("server {} fails the check {}: {}", server.name, check.name, check.evidence))

@@ -97,6 +97,27 @@ impl FakeServer {
         self.commands.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The questions of checks that its own files answer, and that it can be written to.
+    fn look(&self, command: &Command) -> Option<Output> {
+        let path = Utf8Path::new(command.args.last()?);
+        let nodes = self.lock();
+        let node = nodes.get(path);
+        let found = match (command.program.as_str(), node) {
+            ("ls", Some(_)) => {
+                let names = nodes.keys().filter(|p| p.parent() == Some(path)).filter_map(|p| p.file_name());
+                Some(names.map(|n| format!("{n}\n")).collect::<String>().into_bytes())
+            }
+            ("cat", Some(node)) => Some(node.content.clone()),
+            ("test", Some(_)) => Some(Vec::new()),
+            ("ls" | "cat" | "test", None) => None,
+            ("sh", node) if command.args.get(2).is_some_and(|name| name == "probe") => {
+                Some(if node.is_some() { b"good\n".to_vec() } else { b"missing\n".to_vec() })
+            }
+            _ => return None,
+        };
+        Some(Output { status: i32::from(found.is_none()), stdout: found.unwrap_or_default(), stderr: Vec::new() })
+    }
+
     fn problem(&self, doing: &str, path: &Utf8Path, why: &str) -> Error {
         Error::failed(format!("{doing} {path} on {}: {why}", self.name)).context("server", &self.name).context("file", path)
     }
@@ -132,6 +153,7 @@ impl Server for FakeServer {
         self.answers
             .iter()
             .find_map(|answer| answer(command))
+            .or_else(|| self.look(command))
             .ok_or_else(|| Error::failed(format!("nobody expected the command {command}")))
     }
 

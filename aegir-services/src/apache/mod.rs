@@ -15,6 +15,7 @@ pub use config::Config;
 
 use aegir_core::entity::Server;
 use aegir_core::plan::Plan;
+use aegir_core::server::{Command, Output};
 use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType};
 use aegir_core::{Error, ErrorKind, Result};
 use async_trait::async_trait;
@@ -76,8 +77,12 @@ impl ServiceType for Apache {
         }
     }
 
-    async fn check(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
-        check::all(&self.config, server, cx).await
+    fn questions(&self, server: &Server) -> Vec<Command> {
+        check::questions(&self.config, server)
+    }
+
+    async fn check(&self, server: &Server, answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>> {
+        check::all(&self.config, server, answers, cx).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aegir_core::Result;
 use aegir_core::entity::Server;
-use aegir_core::service::{Check, PlanContext};
+use aegir_core::service::{Check, PlanContext, as_root};
 
 use super::database::COLLATION;
 use super::fault::explain;
@@ -13,7 +13,7 @@ use super::{Access, Config, quote};
 pub(super) async fn all(config: &Config, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
     let client = match server.facts()?.db_client.as_ref() {
         Some(version) => Check::pass("db.client", version.clone()),
-        None => Check::fail("db.client", "no mysql client is installed; dumps need it", "as root: `apt-get install mariadb-client`"),
+        None => Check::fail("db.client", "no mysql client is installed; dumps need it", as_root(server, "apt-get install mariadb-client")),
     };
     let mut checks = vec![client];
     let opened = match config.access(server) {

@@ -19,7 +19,7 @@ const ELSEWHERE: &[&str] = &["mariadb-client"];
 /// Read behind Debian's own `50-server.cnf`, which lets only the machine itself connect.
 const NETWORK: &str = "/etc/mysql/mariadb.conf.d/60-aegir.cnf";
 
-/// Its packages: where the server is another machine, only the client.
+/// The packages it wants on its server.
 pub(super) fn packages(config: &Config) -> &'static [&'static str] {
     if config.host == LOCALHOST { PACKAGES } else { ELSEWHERE }
 }

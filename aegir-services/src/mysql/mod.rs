@@ -17,6 +17,7 @@ mod prepare;
 mod provide;
 mod quote;
 mod rights;
+mod seen;
 mod session;
 mod user;
 
@@ -33,6 +34,7 @@ pub use user::CreateUser;
 use aegir_core::action::Actions;
 use aegir_core::entity::Server;
 use aegir_core::plan::Plan;
+use aegir_core::server::{Command, Output};
 use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType};
 use aegir_core::{Error, ErrorKind, Result};
 use async_trait::async_trait;
@@ -91,8 +93,16 @@ impl ServiceType for MySql {
         }
     }
 
-    async fn check(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
+    async fn check(&self, server: &Server, _answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>> {
         check::all(&self.config, server, cx).await
+    }
+
+    fn question_from(&self, server: &Server, web: &Server) -> Option<Command> {
+        seen::host_for(&self.config, web, server).map(|host| seen::question(&host, self.config.port))
+    }
+
+    async fn check_from(&self, server: &Server, web: &Server, answer: &Output, cx: &PlanContext<'_>) -> Result<Check> {
+        seen::check(&self.config, server, web, answer, cx).await
     }
 }
 

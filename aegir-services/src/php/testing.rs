@@ -65,7 +65,7 @@ impl<const DB: bool> ServiceType for Stub<DB> {
         }
         Ok(Plan::empty())
     }
-    async fn check(&self, _: &ServerEntity, _: &PlanContext<'_>) -> Result<Vec<Check>> {
+    async fn check(&self, _: &ServerEntity, _: &[Output], _: &PlanContext<'_>) -> Result<Vec<Check>> {
         Ok(Vec::new())
     }
 }

@@ -9,6 +9,7 @@ mod answer;
 mod candidate;
 mod change;
 mod configuration;
+mod knock;
 mod probe;
 mod refusal;
 #[cfg(test)]
@@ -18,6 +19,8 @@ mod watch;
 pub use change::FileChange;
 pub use configuration::SwapConfiguration;
 pub use probe::{Expect, MARKER, Outside, PROBE_PATH, Page, Probe};
+
+pub(crate) use knock::knock;
 
 use aegir_core::service::{Capabilities, Registry, Service};
 use aegir_core::{Error, Result};

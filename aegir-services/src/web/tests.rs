@@ -33,6 +33,11 @@ impl Machine {
         let loaded: Mutex<Option<String>> = Mutex::default();
         let (world, no) = (itself.clone(), refuses.clone());
         let answer = move |command: &Command| match (command.program.as_str(), command.args.first().map_or("", String::as_str)) {
+            ("sudo", "-n") => output(
+                0,
+                "User aegir may run the following commands on here:\n    (root) NOPASSWD: /usr/sbin/apache2ctl -t -D AegirCandidate, /usr/sbin/apache2ctl graceful, /usr/sbin/apache2ctl configtest\n",
+                "",
+            ),
             ("sudo" | "cp", _) => output(0, "", ""),
             ("/usr/sbin/apache2ctl", "-t") if no.load(Ordering::SeqCst) => output(
                 1,
@@ -58,6 +63,7 @@ impl Machine {
             web_group: Some("www-data".into()),
             apache: Some("Apache/2.4.62 (Debian)".into()),
             php: vec![Php { version: (8, 2), cli: Some("/usr/bin/php8.2".into()), fpm: Some("/run/php/php8.2-fpm.sock".into()) }],
+            listening: ["/run/php/php8.2-fpm.sock".into()].into(),
             ..Facts::default()
         };
         let server = Arc::new(

@@ -46,11 +46,11 @@ pub async fn transport_with(server: Arc<dyn Server>, dir: &Utf8Path, can: &Abili
     let place = kit.place(dir, "moves").await;
     moves::all(&kit, &place).await;
     kit.clear(&place).await;
-    let place = kit.place(dir, "ways").await;
-    ways::all(&kit, &place).await;
-    kit.clear(&place).await;
     let place = kit.place(dir, "trees").await;
     trees::all(&kit, &place).await;
+    kit.clear(&place).await;
+    let place = kit.place(dir, "ways").await;
+    ways::all(&kit, &place).await;
     kit.clear(&place).await;
     if can.commands {
         let place = kit.place(dir, "commands").await;

@@ -78,6 +78,17 @@ impl Host {
         self.link("up");
     }
 
+    /// Cuts one half of the cable: the host hears everything, and nothing that it says arrives.
+    /// [`full_speed`](Self::full_speed) mends it.
+    ///
+    /// # Panics
+    /// When the host is down.
+    #[track_caller]
+    pub fn half_cut(&self) {
+        // No packet fits into a queue of one byte.
+        self.shape_inside("replace", &["bfifo", "limit", "1"]).unwrap_or_else(|e| panic!("{e}"));
+    }
+
     #[track_caller]
     fn link(&self, state: &str) {
         tool("ip", &["link", "set", self.cable(), state]).unwrap_or_else(|e| panic!("{e}"));
@@ -102,7 +113,7 @@ impl Host {
         })
     }
 
-    /// Takes back [`slow`](Self::slow).
+    /// Takes back [`slow`](Self::slow) and [`half_cut`](Self::half_cut).
     pub fn full_speed(&self) {
         // Where nothing was slow there is nothing to take back.
         let _ = self.shape("del", &[]);
@@ -110,9 +121,14 @@ impl Host {
 
     /// Each end shapes what it sends: the outer one what the host receives.
     fn shape(&self, verb: &str, shape: &[&str]) -> io::Result<()> {
-        let init = self.init().pid().to_string();
+        // The inner end first: it may be shaped alone.
+        let inner = self.shape_inside(verb, shape);
         let outer = ["qdisc", verb, "dev", self.cable(), "root"];
-        tool("tc", &[&outer[..], shape].concat())?;
+        tool("tc", &[&outer[..], shape].concat()).map(|_| ()).and(inner)
+    }
+
+    fn shape_inside(&self, verb: &str, shape: &[&str]) -> io::Result<()> {
+        let init = self.init().pid().to_string();
         let inner = ["-t", &init, "-n", "tc", "qdisc", verb, "dev", "eth0", "root"];
         tool("nsenter", &[&inner[..], shape].concat()).map(|_| ())
     }

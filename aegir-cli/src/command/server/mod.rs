@@ -3,7 +3,8 @@
 mod enrol;
 
 use aegir_core::entity::{Platform, Server};
-use aegir_core::inventory::SiteFilter;
+use aegir_core::inventory::{NotedCheck, SiteFilter};
+use aegir_core::name::ServerName;
 use aegir_core::server::HostKey;
 use aegir_core::task::Request;
 use aegir_core::{Error, Result};
@@ -13,6 +14,7 @@ use super::{doctor, warn_of_stuck};
 use crate::args::ServerVerb;
 use crate::change::{self, Wanted};
 use crate::exit;
+use crate::many;
 use crate::session::Session;
 use crate::ui::{Table, facts, to_json};
 
@@ -28,15 +30,40 @@ pub(crate) async fn server(verb: ServerVerb, session: &Session) -> Result<u8> {
         }
         ServerVerb::List => list(session).await,
         ServerVerb::Show { server } => show(&server, session).await,
-        ServerVerb::Verify { server, check, change } => {
-            let name = session.aegir.server_named(&server).await?;
-            if !check.is_empty() {
-                return doctor::only(name, &check, session).await;
+        ServerVerb::Verify { server, all, check, change } => {
+            let names = named(&server, all, session).await?;
+            match &names[..] {
+                _ if !check.is_empty() => doctor::only(&names, &check, session).await,
+                [name] if !all => {
+                    let next = format!("aegir server show {name}");
+                    change::run(&Wanted::new(Request::VerifyServer { server: name.clone() }).next(next), &change, session).await
+                }
+                _ => {
+                    let item = |name: ServerName| many::Item {
+                        title: format!("verify server {name}"),
+                        name: name.to_string(),
+                        request: Request::VerifyServer { server: name },
+                    };
+                    many::run(names.into_iter().map(item).collect(), &change, session).await
+                }
             }
-            let next = format!("aegir server show {name}");
-            change::run(&Wanted::new(Request::VerifyServer { server: name }).next(next), &change, session).await
         }
     }
+}
+
+/// The servers that were named, once each, or all.
+async fn named(texts: &[String], all: bool, session: &Session) -> Result<Vec<ServerName>> {
+    if all {
+        return Ok(session.aegir.inventory().servers().await?.into_iter().map(|s| s.name).collect());
+    }
+    let mut names = Vec::new();
+    for text in texts {
+        let name = session.aegir.server_named(text).await?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 async fn list(session: &Session) -> Result<u8> {
@@ -73,12 +100,13 @@ fn word(value: &impl serde::Serialize) -> String {
     to_json(value).as_str().unwrap_or_default().to_owned()
 }
 
-/// A server with what stands on it, and the host keys that are pinned for it.
+/// A server with what stands on it, the host keys that are pinned for it, and what was last found.
 struct Standing {
     server: Server,
     platforms: Vec<Platform>,
     sites: usize,
     keys: Vec<HostKey>,
+    checks: Vec<NotedCheck>,
 }
 
 async fn show(text: &str, session: &Session) -> Result<u8> {
@@ -90,9 +118,10 @@ async fn show(text: &str, session: &Session) -> Result<u8> {
         .ok_or_else(|| Error::not_found(format!("there is no server {name}")).hint("`aegir server list` shows what there is"))?;
     let mut platforms = inventory.platforms().await?;
     platforms.retain(|p| p.server == name);
+    let checks = inventory.noted_checks(&name).await?;
     let sites = inventory.sites(&SiteFilter { platform: None, server: Some(name) }).await?.len();
     let keys = session.aegir.pinned_host_keys(&server.transport).await?;
-    let standing = Standing { server, platforms, sites, keys };
+    let standing = Standing { server, platforms, sites, keys, checks };
     session.ui.item("Server", || document(&standing), || facts(&about(&standing), &session.ui.out));
     Ok(exit::DONE)
 }
@@ -102,6 +131,7 @@ fn document(standing: &Standing) -> Value {
     document["platforms"] = standing.platforms.iter().map(|p| p.name.as_str()).collect();
     document["sites"] = standing.sites.into();
     document["host_keys"] = standing.keys.iter().map(|k| json!({ "kind": k.kind, "fingerprint": k.fingerprint })).collect();
+    document["checks"] = to_json(&standing.checks);
     document
 }
 
@@ -132,5 +162,6 @@ fn about(standing: &Standing) -> Vec<(&'static str, String)> {
             ("Database", facts.db_client.clone().unwrap_or_default()),
         ]);
     }
+    pairs.push(("Last checks", doctor::noted(&standing.checks, chrono::Utc::now())));
     pairs
 }

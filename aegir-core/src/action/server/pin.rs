@@ -64,7 +64,7 @@ impl PinHostKeys {
     /// Best effort: a connection that does not close ends by itself, and is asked for its key when it is made again.
     async fn close(&self, cx: &Context) {
         cx.core.connections.forget(&self.of);
-        if let Some(config) = ssh_config(&self.transport, &cx.core.settings.root()) {
+        if let Some(config) = ssh_config(&self.transport, &cx.core.settings) {
             let shared = SshServer::new(self.of.clone(), &cx.core.settings.root(), config);
             let _ = tokio::time::timeout(CLOSE, shared.disconnect()).await;
         }

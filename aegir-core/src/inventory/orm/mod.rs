@@ -8,6 +8,7 @@ mod journal;
 mod ledger;
 mod lock;
 mod migration;
+mod note;
 mod platform;
 mod problem;
 #[expect(unreachable_pub, reason = "the derived entity traits name their rows in public")]

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _};
 
 use super::OrmInventory;
 use super::column::{document, number};
+use super::row::noted_check;
 use super::row::server::{Column, Entity, Model};
 use crate::Result;
 use crate::entity::Server;
@@ -43,6 +44,12 @@ impl Servers for OrmInventory {
     }
 
     async fn delete_server(&self, name: &ServerName) -> Result<()> {
-        self.run(|| Entity::delete_by_id(name.as_str()).exec(&self.db)).await.map(drop)
+        let transaction = self.begin().await?;
+        let removed = async {
+            noted_check::Entity::delete_many().filter(noted_check::Column::Server.eq(name.as_str())).exec(&transaction).await?;
+            Entity::delete_by_id(name.as_str()).exec(&transaction).await.map(drop)
+        };
+        removed.await.map_err(|e| self.problem(&e))?;
+        self.commit(transaction).await
     }
 }

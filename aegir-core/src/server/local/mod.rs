@@ -11,8 +11,12 @@ use child::{build, digest, kill_group, talk};
 pub(super) use child::{drain_lines, pass_on};
 use file::{file_kind, make_removable, sync_parent, temporary_name, write_temporary};
 
-use super::{Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Output, OwnedPath, Permissions, Server, Stream, Tunnel};
+use super::{
+    Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Inquiry, Output, OwnedPath, Permissions, Reply, Server, Stream,
+    Tunnel,
+};
 use crate::name::ServerName;
+use crate::server::inquiry::by_script;
 use crate::{Error, ErrorKind, Result};
 
 /// The machine this process runs on.
@@ -121,6 +125,10 @@ impl Server for LocalServer {
         let command = Facts::command(self.root.as_str());
         let output = self.run(&command).await?.require_ok(&command, &format!("gathering facts on {}", self.name))?;
         Facts::parse(&output.text())
+    }
+
+    async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
+        by_script(self, self.root.as_str(), inquiry).await
     }
 
     async fn run(&self, command: &Command) -> Result<Output> {

@@ -34,8 +34,9 @@ use tokio::sync::{Mutex, Semaphore};
 use self::link::Link;
 use self::sftp::{Fault, Sftp};
 use super::fetch::Intake;
-use super::{Command, DirSpec, Facts, Fetched, FileSpec, FileStat, Output, OwnedPath, Server, Stream, Tunnel};
+use super::{Command, DirSpec, Facts, Fetched, FileSpec, FileStat, Inquiry, Output, OwnedPath, Reply, Server, Stream, Tunnel};
 use crate::name::ServerName;
+use crate::server::inquiry::by_script;
 use crate::{Error, Result};
 
 /// File operations at a time: they share one session, so this bounds memory and open handles only.
@@ -194,6 +195,14 @@ impl Server for SshServer {
         let command = Facts::command(self.root.as_str());
         let output = self.run(&command).await?.require_ok(&command, &format!("gathering facts on {}", self.link.name))?;
         Facts::parse(&output.text())
+    }
+
+    async fn reach(&self) -> Result<()> {
+        self.connect().await
+    }
+
+    async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
+        by_script(self, self.root.as_str(), inquiry).await
     }
 
     async fn run(&self, command: &Command) -> Result<Output> {

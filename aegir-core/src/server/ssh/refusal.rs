@@ -17,6 +17,7 @@ pub(super) async fn explain(name: &ServerName, config: &SshConfig, said: &str) -
             format!("there is no key {}; `aegir init` makes it", config.identity)
         };
         Error::new(ErrorKind::Denied, format!("server {name} does not let {to} in"))
+            .context("check", "login")
             .hint(hint)
             .hint(format!("`ssh -v {to}` shows which keys are tried"))
     } else if said.contains("Bad configuration option") || said.contains("Bad owner or permissions") || said.contains("terminating, ") {
@@ -25,8 +26,10 @@ pub(super) async fn explain(name: &ServerName, config: &SshConfig, said: &str) -
     } else if said.contains("Could not resolve hostname") {
         Error::unreachable(format!("server {name} is unreachable: its name {} is unknown", config.host))
             .hint(format!("`getent hosts {}` must find it", config.host))
+    } else if said.contains("Connection refused") {
+        unreachable(name, config).hint("nothing listens there: as root on the server, `service ssh start`")
     } else {
-        unreachable(name, config)
+        unreachable(name, config).hint(format!("see whether it is up, and which firewall is between: `ping {}`", config.host))
     };
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('@')).collect();
     let error = if lines.is_empty() {
@@ -61,5 +64,5 @@ async fn host_key(name: &ServerName, config: &SshConfig) -> Error {
         Error::refused(format!("server {name} has another host key: pinned is {}, it offers {}", all(&pinned), all(&offered)))
             .hint("if nobody changed the key, somebody may be between you and the server")
     };
-    error.hint(format!("compare on the server with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`, then accept it with `aegir server edit {name} --host-key {accept}`"))
+    error.context("check", "host-key").hint(format!("compare on the server with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`, then accept it with `aegir server edit {name} --host-key {accept}`"))
 }

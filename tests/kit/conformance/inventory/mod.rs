@@ -4,6 +4,7 @@ mod entities;
 mod journal;
 mod ledger;
 mod locks;
+mod notes;
 mod sample;
 mod sites;
 
@@ -33,6 +34,8 @@ where
     locks::one_task_may_change_its_mode(&*make().await).await;
     locks::an_expired_lease_is_none(&*make().await).await;
     locks::extend_and_release(&*make().await).await;
+    notes::the_last_look_replaces_the_one_before(&*make().await).await;
+    notes::a_server_takes_its_notes_with_it(&*make().await).await;
     journal::a_plan_runs_once(&*make().await).await;
     journal::a_task_takes_all_its_leases_or_none(&*make().await).await;
     journal::one_worker_takes_a_task(make().await).await;

@@ -1,6 +1,7 @@
 //! Brings the file's tables up to date, once, whoever comes first.
 
 mod m0001_first;
+mod m0002_checks;
 
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -14,12 +15,12 @@ struct Migrations;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first::First)]
+        vec![Box::new(m0001_first::First), Box::new(m0002_checks::Checks)]
     }
 }
 
 /// Counted up by hand with [`Migrations`]; the file's `user_version` repeats it, so that opening asks one cheap question.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 async fn version(db: &impl ConnectionTrait) -> Result<i32, DbErr> {
     let statement = Statement::from_string(db.get_database_backend(), "PRAGMA user_version");

@@ -3,6 +3,7 @@
 pub(super) mod entry;
 pub(super) mod lease;
 pub(super) mod ledger;
+pub(super) mod noted_check;
 pub(super) mod platform;
 pub(super) mod server;
 pub(super) mod site;

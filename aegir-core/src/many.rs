@@ -1,0 +1,96 @@
+//! Several requests at once, each on its own: planned, submitted, followed to its end.
+
+use futures::future::join_all;
+use futures::stream::{self, Stream};
+use tokio::sync::mpsc;
+
+use crate::aegir::Aegir;
+use crate::engine::{Cancel, Outcome};
+use crate::event::EventLog;
+use crate::inventory::TaskId;
+use crate::plan::Planned;
+use crate::task::Request;
+use crate::{Error, ErrorKind, Result};
+
+/// How often a plan that went stale between planning and locking is made again.
+const TRIES: u32 = 3;
+
+/// What happens to one of several requests; `index` is its place among them.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum News {
+    /// It has something to do, and began.
+    Started {
+        /// Which.
+        index: usize,
+        /// Its task.
+        task: TaskId,
+        /// What the task says.
+        log: EventLog,
+    },
+    /// It is over. Once for each request.
+    Ended {
+        /// Which.
+        index: usize,
+        /// Its task; `None` when there was nothing to do or it was refused.
+        task: Option<TaskId>,
+        /// Warnings of its plan, which are no events.
+        warnings: Vec<String>,
+        /// How. An error was met before anything was changed.
+        result: Result<Outcome>,
+    },
+}
+
+pub(crate) fn carry_out(aegir: &Aegir, requests: Vec<Request>, cancel: &Cancel) -> impl Stream<Item = News> + Send + use<> {
+    let (tell, told) = mpsc::unbounded_channel();
+    for (index, request) in requests.into_iter().enumerate() {
+        let (aegir, cancel, tell) = (aegir.clone(), cancel.clone(), tell.clone());
+        tokio::spawn(async move {
+            let mut one = One { aegir: &aegir, index, task: None, warnings: Vec::new(), cancel: &cancel, tell: &tell };
+            let result = aegir.core.requests.work(one.carry_out(&request)).await;
+            // Nobody listens any more: the journal knows.
+            let _ = tell.send(News::Ended { index, task: one.task, warnings: one.warnings, result });
+        });
+    }
+    stream::unfold(told, |mut told| async move { told.recv().await.map(|news| (news, told)) })
+}
+
+/// One of them.
+struct One<'a> {
+    aegir: &'a Aegir,
+    index: usize,
+    task: Option<TaskId>,
+    warnings: Vec<String>,
+    cancel: &'a Cancel,
+    tell: &'a mpsc::UnboundedSender<News>,
+}
+
+impl One<'_> {
+    async fn carry_out(&mut self, request: &Request) -> Result<Outcome> {
+        self.aegir.make_way(request).await?;
+        for tries in 1.. {
+            if self.cancel.asked() {
+                return Err(Error::new(ErrorKind::Interrupted, "stopped by the operator before anything was changed"));
+            }
+            let planned = self.aegir.plan_to_submit(request).await?;
+            self.warnings.clone_from(&planned.warnings);
+            if planned.is_empty() {
+                return Ok(Outcome::Done { changed: 0, warnings: planned.warnings.len() });
+            }
+            match self.aegir.submit_with(planned, self.cancel.clone()).await {
+                Ok(running) => {
+                    self.task = Some(running.id);
+                    let _ = self.tell.send(News::Started { index: self.index, task: running.id, log: running.log.clone() });
+                    return running.outcome().await;
+                }
+                Err(stale) if stale.kind() == ErrorKind::Conflict && tries < TRIES => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::internal("the tries have no end"))
+    }
+}
+
+pub(crate) async fn plan_all(aegir: &Aegir, requests: &[Request]) -> Vec<Result<Planned>> {
+    join_all(requests.iter().map(|request| aegir.core.requests.work(aegir.plan(request)))).await
+}

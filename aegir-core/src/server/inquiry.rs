@@ -1,0 +1,168 @@
+//! One look at a machine: its facts and the answers to many questions, by one script in one round trip.
+//!
+//! A session over SSH costs both sides more than most questions do, so questions travel together. They only read;
+//! whoever asks vouches for that. Answers come in the order of the questions, each with its own status and streams.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+
+use super::{Command, Facts, Input, Output, Server};
+use crate::{Error, ErrorKind, Result};
+
+/// What to look at.
+#[derive(Clone, Debug, Default)]
+pub struct Inquiry {
+    /// Packages to look for, beside the usual ones of web and database servers.
+    pub packages: Vec<String>,
+    /// Host names that the machine is to resolve, beside its own.
+    pub names: Vec<String>,
+    /// Addresses that it is to find names for, beside its own first one.
+    pub addresses: Vec<IpAddr>,
+    /// Commands that only read: a program and arguments, without input, environment, directory or `sudo`.
+    pub questions: Vec<Command>,
+}
+
+/// What was seen.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// What the machine is.
+    pub facts: Facts,
+    /// Names to the addresses they have there, in the order of preference; without an entry when nobody was asked.
+    pub forward: BTreeMap<String, Vec<IpAddr>>,
+    /// Addresses to the names they have there.
+    pub reverse: BTreeMap<IpAddr, Vec<String>>,
+    /// One for each question; a program that is not there ends with status 127.
+    pub answers: Vec<Output>,
+    /// When it was asked and when it had answered, on the master's clock; the machine's own is read in between.
+    pub asked: (DateTime<Utc>, DateTime<Utc>),
+}
+
+/// Why `account` ran nothing of ours although it let us in: its login shell.
+const LOGIN: &str = "login";
+
+impl Inquiry {
+    /// The command that answers it all; `mark` stands behind each answer.
+    fn command(&self, root: &str, mark: &str) -> Result<Command> {
+        let plain = |c: &Command| c.input.bytes().is_empty() && c.env.is_empty() && c.cwd.is_none() && !c.sudo;
+        if let Some(odd) = self.questions.iter().find(|q| !plain(q)) {
+            return Err(Error::internal(format!("{odd} is no plain question")));
+        }
+        let harmless = |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
+        // A dot in a package's name stands for itself only nearly; names are looked up exactly afterwards.
+        let packages: Vec<&str> = self.packages.iter().map(String::as_str).filter(|p| harmless(p, "-.") && !p.is_empty()).collect();
+        let names: Vec<&str> = self.names.iter().map(String::as_str).filter(|n| harmless(n, "-._")).collect();
+        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        let mut command = Command::new("sh").args(["-s", "--", root, mark, &packages.join("|"), &names.join(" "), &addresses.join(" ")]);
+        for question in &self.questions {
+            command = command.arg((question.args.len() + 1).to_string()).arg(&question.program).args(&question.args);
+        }
+        Ok(command.input(Input::Bytes(include_bytes!("facts.sh").to_vec())).idempotent())
+    }
+}
+
+/// Looks at a machine through the script.
+pub(super) async fn by_script(server: &dyn Server, root: &str, inquiry: &Inquiry) -> Result<Reply> {
+    let mark = format!("--{}", uuid::Uuid::now_v7().simple());
+    let command = inquiry.command(root, &mark)?;
+    let before = Utc::now();
+    let output = server.run(&command).await?;
+    read(&output, &mark, inquiry.questions.len(), (before, Utc::now())).map_err(|e| e.context("server", server.name()))
+}
+
+/// Looks at a machine that has only its own ways: one question after the other.
+pub(super) async fn one_by_one(server: &(impl Server + ?Sized), inquiry: &Inquiry) -> Result<Reply> {
+    let before = Utc::now();
+    let facts = server.facts().await?;
+    let asked = (before, Utc::now());
+    let mut answers = Vec::new();
+    for question in &inquiry.questions {
+        answers.push(match server.run(question).await {
+            Err(e) if matches!(e.kind(), ErrorKind::Unreachable | ErrorKind::Timeout) => return Err(e),
+            Err(e) => Output { status: 127, stderr: e.chain().join(": ").into_bytes(), ..Output::default() },
+            Ok(output) => output,
+        });
+    }
+    Ok(Reply { facts, forward: BTreeMap::new(), reverse: BTreeMap::new(), answers, asked })
+}
+
+fn read(output: &Output, mark: &str, questions: usize, asked: (DateTime<Utc>, DateTime<Utc>)) -> Result<Reply> {
+    let text = output.text();
+    let Some(begin) = text.find("begin\t\n") else {
+        let said: String = format!("{}{}", text, output.error_text()).lines().take(3).collect::<Vec<_>>().join("; ");
+        return Err(Error::refused("the account's login shell does not run commands")
+            .context("check", LOGIN)
+            .because(if said.is_empty() { format!("status {} without a word", output.status) } else { said }));
+    };
+    let cut = || Error::failed("gathering facts: the script was cut short");
+    let (facts, rest) = text[begin..].split_once("end\t\n").ok_or_else(cut)?;
+    let errors = output.error_text();
+    let (_, mut errors) = errors.split_once(&format!("{mark}\n")).ok_or_else(cut)?;
+    let mut rest = rest;
+    let mut answers = Vec::with_capacity(questions);
+    for _ in 0..questions {
+        let (stdout, next) = rest.split_once(&format!("\n{mark} ")).ok_or_else(cut)?;
+        let (status, next) = next.split_once('\n').ok_or_else(cut)?;
+        let (stderr, more) = errors.split_once(&format!("\n{mark}\n")).ok_or_else(cut)?;
+        answers.push(Output { status: status.parse().map_err(|_| cut())?, stdout: stdout.into(), stderr: stderr.into() });
+        (rest, errors) = (next, more);
+    }
+    let (forward, reverse) = resolved(facts);
+    Ok(Reply { facts: Facts::parse(&format!("{facts}end\t\n"))?, forward, reverse, answers, asked })
+}
+
+/// What `getent ahosts` and `getent hosts` printed there.
+fn resolved(text: &str) -> (BTreeMap<String, Vec<IpAddr>>, BTreeMap<IpAddr, Vec<String>>) {
+    let (mut forward, mut reverse) = (BTreeMap::<String, Vec<IpAddr>>::new(), BTreeMap::new());
+    let mut section = ("", "");
+    for line in text.lines() {
+        if let Some(header) = line.split_once('\t') {
+            section = header;
+            if section.0 == "forward" {
+                forward.entry(section.1.to_owned()).or_default();
+            }
+            continue;
+        }
+        let mut words = line.split_whitespace();
+        let Some(address) = words.next().and_then(|a| a.parse::<IpAddr>().ok()) else { continue };
+        match section.0 {
+            "forward" if words.next() == Some("STREAM") => forward.entry(section.1.to_owned()).or_default().push(address),
+            "reverse" => drop(reverse.insert(address, words.map(str::to_owned).collect())),
+            _ => {}
+        }
+    }
+    (forward, reverse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn answers_keep_their_bytes_status_and_order() {
+        let here = crate::server::LocalServer::new("server_master".parse().unwrap(), "/".into());
+        let sh = |script: &str| Command::new("sh").args(["-c", script]);
+        let questions =
+            vec![Command::new("printf").arg("a\n\n b"), sh("echo out; echo err >&2; exit 3"), Command::new("no-such-program"), sh(":")];
+        let inquiry = Inquiry { names: vec!["localhost".into(), "$(x)".into()], questions, ..Inquiry::default() };
+        let reply = here.inquire(&inquiry).await.unwrap();
+        let answers: Vec<_> = reply.answers.iter().map(|a| (a.status, a.text(), a.error_text())).collect();
+        assert_eq!(answers[0], (0, "a\n\n b".into(), String::new()));
+        assert_eq!(answers[1], (3, "out\n".into(), "err\n".into()));
+        assert_eq!(answers[2].0, 127);
+        assert_eq!(answers[3], (0, String::new(), String::new()));
+        assert!(reply.forward["localhost"].iter().all(IpAddr::is_loopback) && !reply.forward.contains_key("$(x)"));
+        assert!(reply.facts.clock - reply.asked.0.timestamp() <= 2);
+        assert!(here.inquire(&Inquiry { questions: vec![sh(":").sudo()], ..Inquiry::default() }).await.is_err());
+    }
+
+    #[test]
+    fn a_shell_that_runs_nothing_is_named() {
+        let said = Output { status: 1, stdout: b"This account is currently not available.\n".to_vec(), stderr: Vec::new() };
+        let error = read(&said, "m", 0, (Utc::now(), Utc::now())).unwrap_err();
+        assert!(error.chain().join(" ").contains("not available") && error.contexts().contains(&("check", LOGIN.to_owned())), "{error:?}");
+        let cut = Output { stdout: b"begin\t\nos\tx\n".to_vec(), ..Output::default() };
+        assert!(read(&cut, "m", 0, (Utc::now(), Utc::now())).is_err());
+    }
+}

@@ -1,0 +1,170 @@
+//! Looks at a server once, in one round trip, with the questions of all checks; then judges what was seen.
+
+use std::ops::Range;
+
+use tokio::sync::Semaphore;
+
+use super::{account, connection, database, machine, names, packages, sudo};
+use crate::entity::Server;
+use crate::name::ServerName;
+use crate::server::{Command, Inquiry, Output, Reply};
+use crate::service::{Check, Finding, PlanContext, ServiceType};
+use crate::{Error, ErrorKind, Result};
+
+/// The checks of every server; services have their own beside them.
+const OWN: [&str; 10] = ["name.forward", "name.reverse", "user", "web-group", "root", "probe", "disk", "inodes", "clock", "packages"];
+
+/// What was seen of a server, to be judged.
+pub(in crate::task) struct Look {
+    first: Vec<Check>,
+    seen: Result<Seen>,
+}
+
+struct Seen {
+    reply: Reply,
+    here: names::Here,
+    master: Option<Server>,
+    asked: Asked,
+}
+
+/// Whose the answers are.
+struct Asked {
+    probe: usize,
+    sudo: Option<usize>,
+    services: Vec<(&'static str, Box<dyn ServiceType>, Range<usize>)>,
+    databases: Vec<(Server, Box<dyn ServiceType>, usize)>,
+    /// What service types run as root, whole command lines.
+    as_root: Vec<String>,
+    packages: Vec<String>,
+    /// Services whose settings this build cannot use.
+    broken: Vec<Check>,
+}
+
+/// Looks at a server. Connecting may take its time; `turns` bounds what comes after it.
+pub(in crate::task) async fn look(server: &Server, cx: &PlanContext<'_>, turns: Option<&Semaphore>) -> Result<Look> {
+    let mut first = match connection::reach(server, cx).await {
+        Ok(checks) => checks,
+        Err(error) => return Ok(Look { first: connection::failed(&error), seen: Err(error) }),
+    };
+    let _turn = match turns {
+        Some(turns) => turns.acquire().await.ok(),
+        None => None,
+    };
+    let mut questions = Vec::new();
+    let asked = ask(server, &mut questions, cx).await?;
+    let master = cx.inventory().server(&ServerName::master()).await?.filter(|m| m.name != server.name);
+    let inquiry = Inquiry {
+        packages: asked.packages.clone(),
+        names: std::iter::once(&server.hostname).chain(master.as_ref().map(|m| &m.hostname)).cloned().collect(),
+        addresses: master.iter().filter_map(|m| m.addresses.first().copied()).collect(),
+        questions,
+    };
+    let observer = cx.observe_server(server).await?;
+    let (reply, here) = tokio::join!(observer.inquire(&inquiry), names::here(server));
+    match reply {
+        Ok(reply) => Ok(Look { first, seen: Ok(Seen { reply, here, master, asked }) }),
+        Err(error) if error.kind() == ErrorKind::Internal => Err(error),
+        Err(error) => {
+            let error = connection::with_shell(error, server);
+            let failed = connection::failed(&error);
+            first.retain(|c| failed.iter().all(|f| f.name != c.name));
+            // What the connection itself showed says more than that it answers.
+            first.extend(failed);
+            first.sort_by_key(|c| c.finding == Finding::Fail);
+            Ok(Look { first, seen: Err(error) })
+        }
+    }
+}
+
+async fn ask(server: &Server, questions: &mut Vec<Command>, cx: &PlanContext<'_>) -> Result<Asked> {
+    let mut asked = Asked {
+        probe: 0,
+        sudo: None,
+        services: Vec::new(),
+        databases: Vec::new(),
+        as_root: Vec::new(),
+        packages: Vec::new(),
+        broken: Vec::new(),
+    };
+    questions.push(machine::probe_question(server));
+    for service in cx.registry().service_order() {
+        if !server.services.contains_key(service) {
+            continue;
+        }
+        let prepared = cx.service_type(server, service).and_then(|t| Ok((t.preparation(server, cx)?, t)));
+        match prepared {
+            Ok((wanted, service_type)) => {
+                asked.as_root.extend(wanted.sudo.iter().map(|argv| argv.join(" ")));
+                asked.packages.extend(wanted.packages);
+                let begin = questions.len();
+                questions.extend(service_type.questions(server));
+                asked.services.push((service, service_type, begin..questions.len()));
+            }
+            Err(error) => {
+                asked.broken.push(Check::fail(&format!("{service}.settings"), error.chain().join(": "), error.hints().join("; ")))
+            }
+        }
+    }
+    asked.packages.sort_unstable();
+    asked.packages.dedup();
+    if !asked.as_root.is_empty() {
+        asked.sudo = Some(questions.len());
+        questions.push(sudo::question());
+    }
+    for db in database::used_by(server, cx).await? {
+        let Ok(service_type) = cx.service_type(&db, "db") else { continue };
+        if let Some(question) = service_type.question_from(&db, server) {
+            asked.databases.push((db, service_type, questions.len()));
+            questions.push(question);
+        }
+    }
+    Ok(asked)
+}
+
+impl Look {
+    /// What the server is; the error is the one that kept us from looking.
+    pub(in crate::task) fn reply(&self) -> std::result::Result<&Reply, &Error> {
+        self.seen.as_ref().map(|s| &s.reply)
+    }
+
+    /// The error that kept us from looking.
+    pub(in crate::task) fn into_error(self) -> Option<Error> {
+        self.seen.err()
+    }
+
+    /// All checks of the server; `server` has the facts that were just seen.
+    pub(in crate::task) async fn judge(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
+        let mut checks = self.first.clone();
+        let Ok(Seen { reply, here, master, asked }) = &self.seen else {
+            let why = checks.iter().find(|c| c.finding == Finding::Fail).map(|c| c.name.clone()).unwrap_or_default();
+            let skipped = |name: &str| Check::skipped(name, format!("not looked at: {why} failed"));
+            let layers: Vec<Check> = connection::later(server, &why).map(skipped).collect();
+            checks.extend(layers);
+            checks.extend(OWN.map(skipped));
+            checks.extend(server.services.keys().map(|s| skipped(s)));
+            return Ok(checks);
+        };
+        let facts = &reply.facts;
+        let nothing = Output::default();
+        let answer = |index: usize| reply.answers.get(index).unwrap_or(&nothing);
+        checks.extend(account::login(server, facts));
+        checks.extend(names::judge(server, reply, here, master.as_ref()));
+        checks.extend([account::user(server, facts), account::web_group(server, facts)]);
+        checks.extend(machine::root_and_probe(server, facts, answer(asked.probe)));
+        checks.extend([machine::disk(server, facts), machine::inodes(server, facts), machine::clock(server, reply)]);
+        checks.push(packages::judge(server, facts, &asked.packages));
+        if let Some(index) = asked.sudo {
+            checks.push(sudo::judge(server, facts, &asked.as_root, answer(index)));
+        }
+        checks.extend(asked.broken.iter().cloned());
+        for (_, service_type, range) in &asked.services {
+            checks.extend(service_type.check(server, reply.answers.get(range.clone()).unwrap_or_default(), cx).await?);
+        }
+        let mut afar = Vec::new();
+        for (db, service_type, index) in &asked.databases {
+            afar.push(service_type.check_from(db, server, answer(*index), cx).await?);
+        }
+        checks.extend(database::together(&afar));
+        Ok(checks)
+    }
+}

@@ -1,0 +1,152 @@
+//! `aegir server verify --all` of fifty servers with nothing to change, against Ansible and pyinfra in the same minute.
+//!
+//! The yardsticks get the four operations that an operator would write to bring about a part of the same state: two
+//! directories, the web server's configuration file, the installed packages. Ours looks at all of it, and checks the
+//! server besides. Connections are warm where the tool keeps them.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use aegir_benches::build_release;
+use aegir_testkit::fleet::Fleet;
+
+const SERVERS: usize = 50;
+const ROUNDS: usize = 5;
+
+const ANSIBLE: &str = "[defaults]
+host_key_checking = False
+forks = 50
+[ssh_connection]
+pipelining = True
+ssh_args = -o ControlMaster=auto -o ControlPersist=600 -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR
+control_path_dir = .
+";
+const PLAYBOOK: &str = "- hosts: web
+  gather_facts: true
+  tasks:
+    - file: {path: /var/aegir/config, state: directory, mode: '0711'}
+    - file: {path: /var/aegir/platforms, state: directory, mode: '0755'}
+    - copy: {src: '{{ inventory_hostname }}.conf', dest: '/var/aegir/config/{{ inventory_hostname }}/apache.conf', mode: '0600'}
+    - command: dpkg-query -W apache2 php-fpm curl
+      changed_when: false
+";
+const DEPLOY: &str = "from pyinfra import host
+from pyinfra.operations import apt, files
+files.directory(name='config', path='/var/aegir/config', mode='711')
+files.directory(name='platforms', path='/var/aegir/platforms', mode='755')
+files.put(name='conf', src=host.data.fqdn + '.conf', dest='/var/aegir/config/' + host.data.fqdn + '/apache.conf', mode='600')
+apt.packages(name='packages', packages=['apache2', 'php-fpm', 'curl'])
+";
+
+fn main() {
+    // `cargo test --benches` asks with this whether we are here.
+    if std::env::args().any(|a| a == "--test") {
+        return;
+    }
+    let binary = build_release("aegir-cli", "aegir");
+    let names: Vec<String> = (1..=SERVERS).map(|n| format!("web{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let fleet = Fleet::new(&binary.display().to_string(), &names);
+    let venv = venv();
+    let work = tempfile::tempdir().expect("a directory to work in");
+    let yardsticks = prepare(&fleet, work.path());
+    yardsticks.expect("the files of the yardsticks");
+    let python = pack_python();
+    fleet.remotes.iter().for_each(|host| drop(host.command(["tar", "-C", "/", "-xf", "-"]).stdin(python.clone()).run().ok()));
+
+    let run = |program: &str, args: &[&str]| {
+        let output = Command::new(venv.join("bin").join(program)).args(args).current_dir(work.path()).output().expect("a yardstick starts");
+        assert!(
+            output.status.success(),
+            "{program}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    let (mut ours, mut ansible, mut pyinfra) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        let times = [
+            time(|| drop(fleet.master.aegir(["server", "verify", "--all"]).ok())),
+            time(|| run("ansible-playbook", &["-i", "hosts.ini", "play.yml"])),
+            time(|| run("pyinfra", &["-y", "hosts.py", "deploy.py"])),
+        ];
+        // The first round opens connections, and lets the yardsticks write what they find missing.
+        if round > 0 {
+            ours.push(times[0]);
+            ansible.push(times[1]);
+            pyinfra.push(times[2]);
+        }
+    }
+    let ours = median(ours);
+    for (name, theirs, limit) in [("ansible", median(ansible), 0.1), ("pyinfra", median(pyinfra), 0.3)] {
+        let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+        let verdict = if ratio <= limit { "met" } else { "missed" };
+        let _ = writeln!(
+            std::io::stdout(),
+            "fleet: {SERVERS} servers: aegir {ours:.2?}, {name} {theirs:.2?}, ratio {ratio:.3}, limit {limit} ({verdict})"
+        );
+    }
+}
+
+/// Both tools, from PyPI, beside the build.
+fn venv() -> PathBuf {
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench-venv");
+    if !venv.join("bin/pyinfra").exists() {
+        let make = |program: &Path, args: &[&str]| {
+            assert!(Command::new(program).args(args).status().is_ok_and(|s| s.success()), "{} {args:?} failed", program.display());
+        };
+        make(Path::new("python3"), &["-m", "venv", &venv.display().to_string()]);
+        make(&venv.join("bin/pip"), &["-q", "install", "ansible-core", "pyinfra"]);
+    }
+    venv
+}
+
+/// Inventories, the key, and each server's configuration as it stands.
+fn prepare(fleet: &Fleet, work: &Path) -> std::io::Result<()> {
+    let key = work.join("key");
+    std::fs::write(&key, fleet.master.host.read("/var/aegir/keys/id_ed25519"))?;
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    let (mut ini, mut list) = (String::from("[web]\n"), String::from("web = [\n"));
+    for host in &fleet.remotes {
+        let (fqdn, address) = (host.fqdn(), host.v4());
+        let _ = writeln!(ini, "{fqdn} ansible_host={address} ansible_user=aegir ansible_ssh_private_key_file={}", key.display());
+        let _ = writeln!(
+            list,
+            "    ('{address}', {{'fqdn': '{fqdn}', 'ssh_user': 'aegir', 'ssh_key': '{}', 'ssh_strict_host_key_checking': 'no'}}),",
+            key.display()
+        );
+        std::fs::write(work.join(format!("{fqdn}.conf")), host.read(&format!("/var/aegir/config/{fqdn}/apache.conf")))?;
+    }
+    ini.push_str("[web:vars]\nansible_python_interpreter=/usr/bin/python3\n");
+    list.push_str("]\n");
+    for (name, text) in [("hosts.ini", &*ini), ("hosts.py", &list), ("ansible.cfg", ANSIBLE), ("play.yml", PLAYBOOK), ("deploy.py", DEPLOY)]
+    {
+        std::fs::write(work.join(name), text)?;
+    }
+    Ok(())
+}
+
+/// Ansible needs Python on the servers, which the lab's Debian leaves out: this machine's, which must be Debian 12's.
+fn pack_python() -> Vec<u8> {
+    let packed = Command::new("tar")
+        .args(["-C", "/", "--exclude=*/test", "--exclude=*/idlelib", "--exclude=*/lib2to3", "--exclude=config-3*", "-cf", "-"])
+        .args(["usr/bin/python3", "usr/bin/python3.11", "usr/lib/python3.11"])
+        .output()
+        .expect("tar starts");
+    assert!(packed.status.success(), "this machine has no Debian 12 Python: {}", String::from_utf8_lossy(&packed.stderr));
+    packed.stdout
+}
+
+fn time(work: impl FnOnce()) -> Duration {
+    let begun = Instant::now();
+    work();
+    begun.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
