@@ -148,7 +148,7 @@ fn a_database_server_that_runs_is_restarted_into_the_network() {
 
     // The master's own server only when it is told so; root does what data says.
     assert!(!fleet.host.exists(FILE));
-    fleet.aegir(["server", "edit", "server_master", "--set", "db.network=true"]).ok();
+    fleet.aegir(["server", "edit", "server_master", "--set", "db.listen=*"]).ok();
     fleet.init().ok();
     assert!(fleet.host.exists(FILE));
     assert!(fleet.init().stderr.contains("nothing to change"));
