@@ -246,20 +246,20 @@ impl Write for Pieces {
 /// Writes a file's content and what fills its last block.
 fn copy(root: &OwnedFd, item: &Item, out: &mut impl Write, piece: &mut [u8]) -> io::Result<()> {
     let changed = || io::Error::other(format!("{} changed while it was sent", item.from));
-    let gone = |e: io::Error| if e.kind() == io::ErrorKind::NotFound { changed() } else { named(&item.from, e) };
+    let gone = |e: io::Error| if e.kind() == io::ErrorKind::NotFound { changed() } else { named(&item.from, &e) };
     let mut file = File::from(super::open_beneath(root, &item.from, OFlags::empty()).map_err(gone)?);
     let same = |file: &File| -> io::Result<bool> {
         let meta = file.metadata()?;
         let nsec = u32::try_from(meta.mtime_nsec()).unwrap_or(0);
         Ok(meta.is_file() && meta.len() == item.state.size && meta.mtime() == item.state.sec && nsec == item.state.nsec)
     };
-    if !same(&file).map_err(|e| named(&item.from, e))? {
+    if !same(&file).map_err(|e| named(&item.from, &e))? {
         return Err(changed());
     }
     let mut left = item.state.size;
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
-        match file.read(&mut piece[..most]).map_err(|e| named(&item.from, e))? {
+        match file.read(&mut piece[..most]).map_err(|e| named(&item.from, &e))? {
             0 => return Err(changed()),
             length => {
                 out.write_all(&piece[..length])?;
@@ -267,13 +267,13 @@ fn copy(root: &OwnedFd, item: &Item, out: &mut impl Write, piece: &mut [u8]) -> 
             }
         }
     }
-    if !same(&file).map_err(|e| named(&item.from, e))? {
+    if !same(&file).map_err(|e| named(&item.from, &e))? {
         return Err(changed());
     }
     out.write_all(&tar::END[..tar::padding(item.state.size)])
 }
 
-fn named(path: &TreePath, error: io::Error) -> io::Error {
+fn named(path: &TreePath, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{path}: {error}"))
 }
 

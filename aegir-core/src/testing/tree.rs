@@ -76,10 +76,12 @@ pub(super) fn amend(nodes: &mut Nodes, tree: &Utf8Path, ops: &[Op], late: bool) 
         Ok(path) => Ok(tree.join(path)),
         Err(_) => Err(format!("{path} is not UTF-8")),
     };
-    let shift = |nodes: &mut Nodes, from: &Utf8Path, to: &Utf8Path| match nodes.contains_key(from) {
-        true => Ok(move_all(nodes, from, to)),
-        false if late => Ok(()),
-        false => Err(format!("there is no {from}")),
+    let shift = |nodes: &mut Nodes, from: &Utf8Path, to: &Utf8Path| {
+        if !nodes.contains_key(from) && !late {
+            return Err(format!("there is no {from}"));
+        }
+        move_all(nodes, from, to);
+        Ok(())
     };
     for op in ops {
         match op {
