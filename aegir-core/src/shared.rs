@@ -18,6 +18,9 @@ use crate::slots::Slots;
 use crate::template::Templates;
 use crate::{Error, Result};
 
+/// When checks were made, and what they found.
+type Found = (DateTime<Utc>, Vec<Check>);
+
 /// What everything inside shares. Not part of the public interface.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -34,7 +37,7 @@ pub(crate) struct Core {
     /// Requests at work, where there are several.
     pub(crate) requests: Slots,
     /// What checks found while a plan was made, until the plan is run or thrown away.
-    pub(crate) found: Mutex<BTreeMap<ServerName, (DateTime<Utc>, Vec<Check>)>>,
+    pub(crate) found: Mutex<BTreeMap<ServerName, Found>>,
 }
 
 impl Core {
@@ -48,7 +51,7 @@ impl Core {
     }
 
     /// What was remembered of a server, once.
-    pub(crate) fn recall(&self, server: &ServerName) -> Option<(DateTime<Utc>, Vec<Check>)> {
+    pub(crate) fn recall(&self, server: &ServerName) -> Option<Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(server)
     }
 
