@@ -79,9 +79,8 @@ async fn why(config: &Config, db: &Server, web: &Server, said: &str, host: &str,
         Ok(access) => access.connect(cx).await,
         Err(error) => Err(error),
     };
-    let mut session = match opened {
-        Ok(session) => session,
-        Err(_) => return ("; nor does it answer on its own machine".to_owned(), as_root(db, "service mariadb start")),
+    let Ok(mut session) = opened else {
+        return ("; nor does it answer on its own machine".to_owned(), as_root(db, "service mariadb start"));
     };
     let bound = session.value("SELECT @@bind_address").await.ok().flatten().unwrap_or_default();
     if matches!(bound.as_str(), "127.0.0.1" | "localhost" | "::1") {
