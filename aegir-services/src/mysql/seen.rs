@@ -26,9 +26,12 @@ pub(super) fn question(host: &str, port: u16) -> Command {
     ])
 }
 
-/// The host that the database server saw.
+/// The host that the database server saw. One that it has blocked is not let in, whoever comes from there.
 pub(super) fn seen(answer: &Output) -> Option<GrantHost> {
     let said = answer.error_text();
+    if said.contains("is blocked because") {
+        return None;
+    }
     named_host(&said).and_then(|name| GrantHost::parse(&name.to_ascii_lowercase()).ok())
 }
 
@@ -66,17 +69,18 @@ async fn why(config: &Config, db: &Server, web: &Server, said: &str, host: &str,
             format!("put the name right in DNS, or {}", as_root(web, format_args!("echo '{address} {host}' >>/etc/hosts"))),
         );
     }
+    if said.contains("is blocked because") {
+        return (
+            String::new(),
+            format!("{}, then look why {} failed to connect so often", as_root(db, "mysqladmin flush-hosts"), web.name),
+        );
+    }
     let opened = match config.access(db) {
         Ok(access) => access.connect(cx).await,
         Err(error) => Err(error),
     };
-    let mut session = match opened {
-        Ok(session) => session,
-        // Administered over the network too, it says nothing that was not said already.
-        Err(_) if db.transport != Transport::Local => {
-            return (String::new(), format!("see that it runs and listens there: {}", as_root(db, "service mariadb start")));
-        }
-        Err(_) => return ("; nor does it answer on its own machine".to_owned(), as_root(db, "service mariadb start")),
+    let Ok(mut session) = opened else {
+        return ("; nor does it answer on its own machine".to_owned(), as_root(db, "service mariadb start"));
     };
     let bound = session.value("SELECT @@bind_address").await.ok().flatten().unwrap_or_default();
     if matches!(bound.as_str(), "127.0.0.1" | "localhost" | "::1") {
