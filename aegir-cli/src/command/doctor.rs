@@ -104,7 +104,7 @@ mod tests {
         let dead = checked(false, &[Check::fail("reachable", "", "x"), Check::skipped("user", "")]);
         let refused = checked(false, &[Check::pass("reachable", ""), Check::fail("host-key", "", "x")]);
         assert_eq!(code(&[]), 0);
-        assert_eq!(code(&[good.clone()]), 0);
+        assert_eq!(code(std::slice::from_ref(&good)), 0);
         assert_eq!(code(&[good.clone(), bad.clone()]), 8);
         assert_eq!(code(&[dead.clone(), dead.clone()]), 9);
         assert_eq!(code(&[dead.clone(), good.clone()]), 3);

@@ -1,6 +1,7 @@
 //! What stands in a tree: kinds, modes, sizes, times, links, and which names are one file.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use super::path::{escape, unescape};
 use super::{Keep, TreePath};
@@ -77,6 +78,7 @@ pub struct Listing {
     /// The directories, also indirect ones, that hold something kept; those that hold it directly are `true`.
     holds: BTreeMap<TreePath, bool>,
     twins: HashMap<usize, usize>,
+    mark: OnceLock<String>,
 }
 
 impl Listing {
@@ -119,7 +121,7 @@ impl Listing {
         twins.retain(|_, names| *names > 1);
         let twin = |inode: Option<(u64, u64)>| inode.and_then(|i| first.get(&i).copied()).filter(|first| twins.contains_key(first));
         let entries = found.into_iter().map(|f| Entry { path: f.path, state: f.state, twin: twin(f.inode) }).collect();
-        Some(Self { root, entries, holds, twins })
+        Some(Self { root, entries, holds, twins, mark: OnceLock::new() })
     }
 
     /// What stands at a path.
@@ -151,7 +153,11 @@ impl Listing {
     }
 
     /// A mark that changes whenever anything in it does.
-    pub fn digest(&self) -> String {
+    pub fn digest(&self) -> &str {
+        self.mark.get_or_init(|| self.work_out_digest())
+    }
+
+    fn work_out_digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut add = |path: &TreePath, state: &State, twin: Option<usize>| {
             let (kind, link): (u8, &[u8]) = match &state.kind {

@@ -23,6 +23,8 @@ use crate::{Error, Result};
 
 /// A piece of the stream.
 const PIECE: usize = 256 * 1024;
+/// What each of its threads packs at once: the first of it is soon on its way, and little is left at the end.
+const JOB: &str = "-B1MiB";
 /// Pieces that wait to be taken.
 const AHEAD: usize = 8;
 /// How long nothing at all may get on: a server that takes nothing, or does not end when all is sent.
@@ -186,7 +188,7 @@ impl Package {
     /// Through `zstd`, which packs in threads of its own.
     fn write_packed(&self, mut plain: Pieces, level: u8, progress: &Progress) -> io::Result<()> {
         let mut zstd = std::process::Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--", "zstd", "-q", "-c", "-T0", &format!("-{level}")])
+            .args(["--pdeathsig", "KILL", "--", "zstd", "-q", "-c", "-T0", JOB, &format!("-{level}")])
             .env("PATH", PATH)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -30,7 +30,7 @@ impl Packing {
     fn fit_for(rate: u64) -> Self {
         match rate {
             0..2_000_000 => Self::Zstd(12),
-            2_000_000..20_000_000 => Self::Zstd(6),
+            2_000_000..20_000_000 => Self::Zstd(5),
             20_000_000..150_000_000 => Self::Zstd(1),
             _ => Self::Plain,
         }

@@ -119,7 +119,7 @@ impl<'a> Push<'a> {
     }
 
     fn compare(&self, server: &dyn Server, listing: &Listing, standing: &Standing) -> Result<Before> {
-        let source = listing.digest();
+        let source = listing.digest().to_owned();
         let refused = |what: String| {
             Error::refused(format!("{} on {} {what}", self.target, server.name()))
                 .context("server", server.name())
@@ -168,9 +168,10 @@ impl<'a> Push<'a> {
         }
     }
 
-    /// The master's tree, which must be what it was when the push was planned.
+    /// The master's tree, which must be what it was when the push was planned. A look that is a moment old will do: a file
+    /// that changes later ends the stream, and one that comes later is for the next push.
     async fn unchanged(&self, before: &Before) -> Result<Arc<Listing>> {
-        let listing = scan::fresh(self.source, self.keep).await?;
+        let listing = scan::recent(self.source, self.keep).await?;
         if listing.digest() == before.source {
             return Ok(listing);
         }

@@ -65,6 +65,10 @@ impl Check {
 pub fn set_up(server: &Server) -> String {
     match &server.transport {
         Transport::Local => "as root: `aegir init`".to_owned(),
+        // A server that is not in the inventory yet is known by its host name only.
+        Transport::Ssh { host, .. } if server.name.as_str() != server.hostname => {
+            format!("`aegir server bootstrap {} --name {} | ssh root@{host} sh`", server.hostname, server.name)
+        }
         Transport::Ssh { host, .. } => format!("`aegir server bootstrap {} | ssh root@{host} sh`", server.name),
     }
 }

@@ -61,10 +61,14 @@ fn include(server: &Server, read: &Output) -> Check {
     if !read.ok() {
         return Check::fail("web.include", format!("there is no {ENABLED_INCLUDE}"), set_up(server));
     }
-    if read.text().contains(directory.as_str()) {
+    let text = read.text();
+    // The directory itself: another server's name may begin with this one's.
+    let mut defined = text.lines().filter_map(|l| l.trim().strip_prefix("Define AEGIR_CONFIG ")).map(|d| d.trim().trim_matches('"'));
+    if defined.any(|d| d == directory) {
         Check::pass("web.include", format!("{ENABLED_INCLUDE} includes {directory}"))
     } else {
-        Check::fail("web.include", format!("{ENABLED_INCLUDE} does not include {directory}"), set_up(server))
+        let made = "is it another server's name that the machine was prepared for?";
+        Check::fail("web.include", format!("{ENABLED_INCLUDE} does not include {directory}; {made}"), set_up(server))
     }
 }
 
