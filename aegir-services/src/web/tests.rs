@@ -77,7 +77,7 @@ impl Machine {
         for module in crate::apache::machine::MODULES {
             server.put(&format!("/etc/apache2/mods-enabled/{module}.load"), "");
         }
-        server.put("/etc/apache2/conf-enabled/aegir.conf", "/var/aegir/config/server_master");
+        server.put("/etc/apache2/conf-enabled/aegir.conf", "  Define AEGIR_CONFIG \"/var/aegir/config/server_master\"\n");
         server.put("/etc/apache2/ports.conf", "Listen 80\n");
         server.put("/run/php/php8.2-fpm.sock", "");
         assert!(itself.set(server.clone()).is_ok());
