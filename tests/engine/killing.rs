@@ -4,7 +4,7 @@ use aegir_core::engine::{Fails, Faults, Outcome};
 use aegir_core::inventory::{TaskFilter, TaskState};
 
 use crate::meddler::{At, Meddler};
-use crate::world::{FORWARD, KINDS, Kind, Picture, World};
+use crate::world::{CLEANUP, FORWARD, KINDS, Kind, Picture, World};
 
 /// Runs the toy plan in a process that dies; whether it did. A process that lives to the end is no test.
 async fn run_and_die(world: &mut World, at: At, faults: Faults) -> bool {
@@ -76,7 +76,7 @@ async fn kill_at_every_event(kind: Kind, faults: &Faults) -> u64 {
 async fn at_every_event_on_the_way_forward() {
     for kind in KINDS {
         // Started, each step's two, committed, finished.
-        assert_eq!(kill_at_every_event(kind, &Faults::default()).await, 1 + 2 * 8 + 1 + 1 + 1);
+        assert_eq!(kill_at_every_event(kind, &Faults::default()).await, 1 + 2 * (FORWARD + CLEANUP) as u64 + 1 + 1 + 1);
     }
 }
 
@@ -84,7 +84,7 @@ async fn at_every_event_on_the_way_forward() {
 async fn at_every_event_on_the_way_back() {
     for kind in KINDS {
         let faults = Faults { fail: Some(Fails::After(FORWARD - 1)), ..Faults::default() };
-        assert_eq!(kill_at_every_event(kind, &faults).await, 1 + 2 * 7 + 2 * 7 + 1 + 1);
+        assert_eq!(kill_at_every_event(kind, &faults).await, 1 + 2 * FORWARD as u64 + 2 * FORWARD as u64 + 1 + 1);
     }
 }
 

@@ -168,10 +168,9 @@ impl<'a> Push<'a> {
         }
     }
 
-    /// The master's tree, which must be what it was when the push was planned. A look that is a moment old will do: a file
-    /// that changes later ends the stream, and one that comes later is for the next push.
-    async fn unchanged(&self, before: &Before) -> Result<Arc<Listing>> {
-        let listing = scan::recent(self.source, self.keep).await?;
+    /// The master's tree, which must be what it was when the push was planned.
+    fn unchanged(&self, before: &Before, listing: Result<Arc<Listing>>) -> Result<Arc<Listing>> {
+        let listing = listing?;
         if listing.digest() == before.source {
             return Ok(listing);
         }
@@ -182,8 +181,10 @@ impl<'a> Push<'a> {
 
     /// A tree that is not there yet: whole beside its place, then one rename.
     async fn build(&self, server: &dyn Server, before: &Before, ground: &Ground, progress: &Arc<Progress>) -> Result<()> {
-        let (listing, survey) = tokio::join!(self.unchanged(before), server.survey(self.target, self.keep));
-        let (listing, survey) = (listing?, survey?);
+        // A look that is a moment old will do where nothing can be lost: a file that changes later ends the stream, and one
+        // that comes later is for the next push.
+        let (listing, survey) = tokio::join!(scan::recent(self.source, self.keep), server.survey(self.target, self.keep));
+        let (listing, survey) = (self.unchanged(before, listing)?, survey?);
         if survey.standing != Standing::Nothing {
             // Only a whole tree ever gets that name.
             return Ok(());
@@ -221,8 +222,8 @@ impl<'a> Push<'a> {
         mark: &str,
         progress: &Arc<Progress>,
     ) -> Result<()> {
-        let (listing, survey) = tokio::join!(self.unchanged(before), server.survey(self.target, self.keep));
-        let (listing, survey) = (listing?, survey?);
+        let (listing, survey) = tokio::join!(scan::fresh(self.source, self.keep), server.survey(self.target, self.keep));
+        let (listing, survey) = (self.unchanged(before, listing)?, survey?);
         if self.compare(server, &listing, &survey.standing)?.changes.as_deref() != Some(changes) {
             return Err(Error::conflict(format!("{} on {} was changed since it was compared", self.target, server.name()))
                 .context("server", server.name())

@@ -26,6 +26,11 @@ pub(crate) async fn recent(source: &Utf8Path, keep: &Keep) -> Result<Arc<Listing
     since(source, keep, now.checked_sub(MOMENT).unwrap_or(now)).await
 }
 
+/// What stands in a directory now; those who ask while others wait for the same share one look.
+pub(crate) async fn fresh(source: &Utf8Path, keep: &Keep) -> Result<Arc<Listing>> {
+    since(source, keep, Instant::now()).await
+}
+
 async fn since(source: &Utf8Path, keep: &Keep, earliest: Instant) -> Result<Arc<Listing>> {
     static SCANS: OnceLock<Mutex<HashMap<(Utf8PathBuf, Keep), Slot>>> = OnceLock::new();
     let slot = {
@@ -247,7 +252,7 @@ mod tests {
         let one = recent(&dir, &Keep::nothing()).await.unwrap();
         std::fs::write(dir.join("y"), "").unwrap();
         assert!(Arc::ptr_eq(&one, &recent(&dir, &Keep::nothing()).await.unwrap()));
-        let now = since(&dir, &Keep::nothing(), Instant::now()).await.unwrap();
+        let now = fresh(&dir, &Keep::nothing()).await.unwrap();
         assert_eq!((one.entries.len(), now.entries.len()), (1, 2));
     }
 }
