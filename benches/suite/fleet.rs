@@ -8,13 +8,16 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use aegir_benches::build_release;
+use aegir_benches::{build_release, median, time};
 use aegir_testkit::fleet::Fleet;
+use aegir_testkit::lab::Host;
 
 const SERVERS: usize = 50;
 const ROUNDS: usize = 5;
+/// How many servers there are when some are struck.
+const DIVIDED: usize = 20;
 
 const ANSIBLE: &str = "[defaults]
 host_key_checking = False
@@ -46,14 +49,58 @@ fn main() {
     if std::env::args().any(|a| a == "--test") {
         return;
     }
+    let only = std::env::args().find(|a| ["yardsticks", "partition"].contains(&a.as_str()));
+    let wanted = |what: &str| only.as_deref().is_none_or(|only| only == what);
     let binary = build_release("aegir-cli", "aegir");
-    let names: Vec<String> = (1..=SERVERS).map(|n| format!("web{n}")).collect();
+    let names: Vec<String> = (1..=if wanted("yardsticks") { SERVERS } else { DIVIDED }).map(|n| format!("web{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let fleet = Fleet::new(&binary.display().to_string(), &names);
+    if wanted("yardsticks") {
+        yardsticks(&fleet);
+    }
+    if wanted("partition") {
+        partition(&fleet);
+    }
+}
+
+/// Twenty servers, of which three are dead, two slow and one silent: when the other fourteen have ended, against the same
+/// with nothing wrong.
+fn partition(fleet: &Fleet) {
+    fleet.master.host.write("/etc/aegir/aegir.toml", "connect_seconds = 3\nsilence_seconds = 3\n");
+    fleet.master.host.exec(["pkill", "-u", "aegir", "-x", "ssh"]);
+    let servers: Vec<&str> = fleet.remotes[..DIVIDED].iter().map(Host::fqdn).collect();
+    let (struck, healthy) = fleet.remotes[..DIVIDED].split_at(6);
+    let last = || {
+        let run = fleet.master.aegir(["server", "verify"].into_iter().chain(servers.iter().copied()).chain(["--json"]));
+        let list: serde_json::Value = serde_json::from_str(&run.stdout).expect("a list of outcomes");
+        let of = |item: &serde_json::Value| healthy.iter().any(|h| item["name"] == h.fqdn());
+        let items = list["items"].as_array().expect("a list");
+        let ended = items.iter().filter(|i| of(i)).map(|i| {
+            assert_eq!(i["result"], "nothing_to_do", "{i}");
+            i["seconds"].as_f64().expect("a number")
+        });
+        Duration::from_secs_f64(ended.fold(0.0, f64::max))
+    };
+    // The first one opens the connections.
+    let _ = last();
+    let undisturbed = median((0..ROUNDS).map(|_| last()).collect());
+    struck[..3].iter().for_each(Host::cut);
+    struck[3..5].iter().for_each(|host| host.slow(8, Duration::ZERO).expect("a slow network"));
+    struck[5].silence_sshd();
+    struck[5].exec(["pkill", "-STOP", "-x", "sshd"]);
+    let disturbed = median((0..ROUNDS).map(|_| last()).collect());
+    let ratio = disturbed.as_secs_f64() / undisturbed.as_secs_f64();
+    let verdict = if ratio <= 1.1 { "met" } else { "missed" };
+    let _ = writeln!(
+        std::io::stdout(),
+        "partition: 14 healthy of {DIVIDED}: undisturbed {undisturbed:.2?}, beside 3 dead, 2 slow, 1 silent {disturbed:.2?}, ratio {ratio:.2}, limit 1.10 ({verdict})"
+    );
+}
+
+fn yardsticks(fleet: &Fleet) {
     let venv = venv();
     let work = tempfile::tempdir().expect("a directory to work in");
-    let yardsticks = prepare(&fleet, work.path());
-    yardsticks.expect("the files of the yardsticks");
+    prepare(fleet, work.path()).expect("the files of the yardsticks");
     let python = pack_python();
     fleet.remotes.iter().for_each(|host| drop(host.command(["tar", "-C", "/", "-xf", "-"]).stdin(python.clone()).run().ok()));
 
@@ -138,15 +185,4 @@ fn pack_python() -> Vec<u8> {
         .expect("tar starts");
     assert!(packed.status.success(), "this machine has no Debian 12 Python: {}", String::from_utf8_lossy(&packed.stderr));
     packed.stdout
-}
-
-fn time(work: impl FnOnce()) -> Duration {
-    let begun = Instant::now();
-    work();
-    begun.elapsed()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }

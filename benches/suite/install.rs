@@ -1,9 +1,9 @@
 //! `aegir site install` against WordPress's own installer run bare, in the same lab host in the same minute.
 
 use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use aegir_benches::build_release;
+use aegir_benches::{build_release, median, time};
 use aegir_testkit::installation::Installation;
 use aegir_testkit::lab::Base;
 
@@ -57,15 +57,4 @@ fn main() {
         ours.as_secs_f64() / bare.as_secs_f64(),
         if ours <= limit { "met" } else { "missed" }
     );
-}
-
-fn time(work: impl FnOnce()) -> Duration {
-    let begun = Instant::now();
-    work();
-    begun.elapsed()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }

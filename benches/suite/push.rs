@@ -9,8 +9,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use aegir_benches::{median, time};
 use aegir_core::distribution::{Ground, Keep, Progress, Push};
 use aegir_core::server::{OwnedPath, Server};
 use aegir_testkit::lab::Host;
@@ -166,17 +167,6 @@ fn tell(what: &str, (rsync, aegir): (Duration, Duration), limit: f64) {
     let ratio = aegir.as_secs_f64() / rsync.as_secs_f64();
     let met = if ratio <= limit { "met" } else { "missed" };
     let _ = writeln!(std::io::stdout(), "{what}: rsync {rsync:.3?}, aegir {aegir:.3?}, ratio {ratio:.2}, limit {limit:.2} ({met})");
-}
-
-fn time(work: impl FnOnce()) -> Duration {
-    let begun = Instant::now();
-    work();
-    begun.elapsed()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 /// A tree like a large Drupal: mostly small text that packs well, every twentieth file an image that does not.

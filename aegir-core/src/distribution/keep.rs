@@ -13,6 +13,9 @@ pub struct Keep {
     /// A `*` stands for any characters within one name.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     patterns: BTreeSet<TreePath>,
+    /// Single names, at any depth.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    anywhere: BTreeSet<TreePath>,
 }
 
 impl Keep {
@@ -33,14 +36,24 @@ impl Keep {
         Ok(self)
     }
 
+    /// Keeps what has this name, such as `.git`, at any depth.
+    pub fn anywhere(mut self, name: impl AsRef<str>) -> Result<Self> {
+        let name = name.as_ref();
+        self.anywhere.insert(checked(name)?);
+        if name.contains('/') { Err(Error::invalid(format!("{} is no single name", crate::name::shown(name)))) } else { Ok(self) }
+    }
+
     /// Whether it keeps nothing.
     pub fn is_empty(&self) -> bool {
-        self.paths.is_empty() && self.patterns.is_empty()
+        self.paths.is_empty() && self.patterns.is_empty() && self.anywhere.is_empty()
     }
 
     /// Whether exactly this path is kept, and not only something above it.
     pub fn names(&self, path: &TreePath) -> bool {
-        self.paths.contains(path) || self.patterns.iter().any(|pattern| fits(pattern, path))
+        let own = || path.as_bytes().rsplit(|b| *b == b'/').next().unwrap_or_default();
+        self.paths.contains(path)
+            || self.patterns.iter().any(|pattern| fits(pattern, path))
+            || self.anywhere.iter().any(|name| name.as_bytes() == own())
     }
 
     /// Whether a path stays: it or something above it is kept.
@@ -64,7 +77,8 @@ impl Keep {
     /// [`Keep::covers`] decides.
     pub(crate) fn regex(&self) -> Option<String> {
         let each = self.paths.iter().map(|p| (p, false)).chain(self.patterns.iter().map(|p| (p, true)));
-        let words: Vec<String> = each.filter_map(|(path, wild)| expression(path, wild)).collect();
+        let mut words: Vec<String> = each.filter_map(|(path, wild)| expression(path, wild)).collect();
+        words.extend(self.anywhere.iter().filter_map(|name| Some(format!("(.*/)?{}", expression(name, false)?))));
         (!words.is_empty()).then(|| format!(r"\./({})", words.join("|")))
     }
 }
@@ -138,6 +152,9 @@ mod tests {
         for other in ["web/sites/files", "web/sites/x/y/files", "x/web/sites/x/files", "web/axb", "web/sites/x/files2", "a/db.sqlite"] {
             assert!(!covers(&keep, other), "{other}");
         }
+        let keep = Keep::nothing().anywhere(".git").unwrap();
+        assert!(covers(&keep, ".git") && covers(&keep, "a/b/.git") && covers(&keep, "a/.git/config"));
+        assert!(!covers(&keep, "a/.github") && !covers(&keep, "x.git") && Keep::nothing().anywhere("a/b").is_err());
         assert!(Keep::nothing().path("../x").is_err() && Keep::nothing().pattern("").is_err());
     }
 
@@ -145,5 +162,6 @@ mod tests {
     fn the_expression_for_find_escapes_what_is_special() {
         let keep = Keep::nothing().path("a.b+c").unwrap().pattern("w/*/f(").unwrap();
         assert_eq!(keep.regex().unwrap(), r"\./(a[.]b[+]c|w/[^/]*/f[(])");
+        assert_eq!(keep.anywhere(".git").unwrap().regex().unwrap(), r"\./(a[.]b[+]c|w/[^/]*/f[(]|(.*/)?[.]git)");
     }
 }

@@ -102,7 +102,7 @@ pub(super) async fn distribution(
 async fn keep(platform: &Platform, server: &Server, code: &Code, application: &dyn Application, cx: &PlanContext<'_>) -> Result<Keep> {
     let mut keep = Keep::nothing();
     for path in VERSION_CONTROL {
-        keep = keep.path(path)?;
+        keep = keep.anywhere(path)?;
     }
     for pattern in application.not_code() {
         keep = keep.pattern(platform.codebase.docroot.join(pattern))?;
