@@ -93,7 +93,8 @@ fn the_administrators_password_is_nowhere_in_clear() {
     aegir.host.command(["mariadb"]).stdin(sql).run().ok();
     let watcher = aegir.host.spawn(["sh", "-c", WATCH]);
     let mut said = String::new();
-    let init = ["init", "--hostname", "master.example.com", "--db-url", "mysql://boss@localhost", "--db-password-file", "-"];
+    let init =
+        ["init", "--hostname", "master.example.com", "--stage", "test", "--db-url", "mysql://boss@localhost", "--db-password-file", "-"];
     let run = aegir
         .host
         .command(std::iter::once("/usr/local/bin/aegir").chain(init))
