@@ -76,7 +76,7 @@ fn run(wish: &Wish) -> Done {
     say("── a machine");
     let place = if wish.here { Place::here(&binary)? } else { Place::lab(&binary)? };
     say("── aegir init: packages, account, directories, sudo rule, include, database administrator");
-    place.root(&["aegir", "init", "--hostname", "master.example.com"])?;
+    place.root(&["aegir", "init", "--hostname", "master.example.com", "--stage", "test"])?;
 
     say("── the application");
     let (name, source) = match &wish.drupal {
