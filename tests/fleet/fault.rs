@@ -32,7 +32,7 @@ impl Fault {
             Self::HalfCut => host.half_cut(),
             Self::Killed => {
                 host.stop(Service::Sshd);
-                host.exec(["pkill", "-KILL", "-x", "sshd"]);
+                host.exec(["sh", "-c", "while pkill -KILL -x sshd; do sleep 0.05; done"]);
             }
             Self::Silent => {
                 host.silence_sshd();
@@ -73,7 +73,7 @@ impl Fault {
 
     fn restart(host: &Host) {
         host.stop(Service::Sshd);
-        host.exec(["pkill", "-KILL", "-x", "sshd"]);
+        host.exec(["sh", "-c", "while pkill -KILL -x sshd; do sleep 0.05; done"]);
         host.start(Service::Sshd);
     }
 }

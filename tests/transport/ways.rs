@@ -33,7 +33,7 @@ async fn a_new_connection_opens_the_way_again() {
     // What a killed connection leaves stands in the way of the next one.
     let left = server.forward(socket).await.unwrap();
     remote.host.stop(Service::Sshd);
-    remote.host.exec(["pkill", "-KILL", "-x", "sshd"]);
+    remote.host.exec(["sh", "-c", "while pkill -KILL -x sshd; do sleep 0.05; done"]);
     remote.host.start(Service::Sshd);
     let another = remote.another(&remote.host);
     let tunnel = another.forward(socket).await.unwrap();
