@@ -10,7 +10,7 @@ pub(crate) enum TaskVerb {
     #[command(after_help = "Examples:\n  aegir task list\n  aegir task list --state stuck\n  aegir task list --limit 0 --json")]
     List {
         /// Only those in this state
-        #[arg(long, value_parser = ["queued", "running", "done", "rolled_back", "stuck"])]
+        #[arg(long, value_parser = ["queued", "running", "done", "rolled_back", "stuck", "waiting"])]
         state: Option<String>,
         /// At most this many; 0 for all
         #[arg(long, default_value_t = 50)]
@@ -30,13 +30,14 @@ pub(crate) enum TaskVerb {
         /// Its number
         task: i64,
     },
-    /// Take back the rest of a stuck task
+    /// Take back the rest of a task that is stuck, or waits for a server
     #[command(after_help = "Examples:\n  aegir task retry 12")]
     Retry {
         /// Its number
         task: i64,
     },
-    /// End what dead processes left: done or rolled back. Every changing command does this first
+    /// End what dead processes left, and what waits for servers: done or rolled back. Every changing command does this
+    /// first, as far as it is in its way
     #[command(after_help = "Examples:\n  aegir task recover")]
     Recover,
 }

@@ -25,13 +25,15 @@ use aegir_core::inventory::{TaskFilter, TaskState};
 
 use crate::session::Session;
 
-/// A look into the journal costs next to nothing, and nobody should find a stuck task a week later.
+/// A look into the journal costs next to nothing, and nobody should find such a task a week later.
 async fn warn_of_stuck(session: &Session) {
     if session.ui.json || session.ui.quiet {
         return;
     }
-    let filter = TaskFilter { state: Some(TaskState::Stuck), limit: 1, ..TaskFilter::default() };
-    if let Some(task) = session.aegir.inventory().tasks(&filter).await.ok().and_then(|tasks| tasks.into_iter().next()) {
-        session.ui.warn(&format!("task {} is stuck and needs you: `aegir task show {}`", task.id, task.id));
+    for (state, what) in [(TaskState::Stuck, "is stuck and needs you"), (TaskState::Waiting, "waits for a server that did not answer")] {
+        let filter = TaskFilter { state: Some(state), limit: 1, ..TaskFilter::default() };
+        if let Some(task) = session.aegir.inventory().tasks(&filter).await.ok().and_then(|tasks| tasks.into_iter().next()) {
+            session.ui.warn(&format!("task {} {what}: `aegir task show {}`", task.id, task.id));
+        }
     }
 }
