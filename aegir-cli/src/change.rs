@@ -3,19 +3,16 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
-use aegir_core::engine::Recovered;
+use aegir_core::engine::{Cancel, Recovered};
 use aegir_core::plan::Planned;
 use aegir_core::task::Request;
-use aegir_core::{Error, ErrorKind, Result};
+use aegir_core::{Error, ErrorKind, Result, Start};
 use camino::Utf8Path;
 
 use crate::args::ChangeArgs;
 use crate::follow::{Followed, Signals, follow};
 use crate::session::Session;
 use crate::{detach, exit, ui};
-
-/// How often a plan that went stale between planning and locking is made again.
-const TRIES: u32 = 3;
 
 /// What a verb wants done.
 pub(crate) struct Wanted {
@@ -54,29 +51,26 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
     }
     tell(&aegir.make_way(&wanted.request).await?, session);
     let mut signals = Signals::listen()?;
-    let mut planned = aegir.plan_to_submit(&wanted.request).await?;
     let next = wanted.next.as_deref();
-    for tries in 1.. {
+    let mut title = String::new();
+    // Signals stop the task once it runs.
+    let cancel = Cancel::default();
+    let begun = aegir.start(&wanted.request, &cancel, |planned| {
         planned.warnings.iter().for_each(|warning| ui.warn(warning));
-        if planned.is_empty() {
-            ui::nothing(ui, &planned.title, next);
-            return Ok(exit::DONE);
+        title.clone_from(&planned.title);
+        if wanted.ask && !planned.is_empty() {
+            confirm(planned, args, session)?;
         }
-        if wanted.ask {
-            confirm(&planned, args, session)?;
+        Ok(!args.no_wait)
+    });
+    match begun.await? {
+        Start::Nothing(_) => {
+            ui::nothing(ui, &title, next);
+            Ok(exit::DONE)
         }
-        if args.no_wait {
-            return detach::start(&planned, session);
-        }
-        let title = planned.title.clone();
-        match aegir.submit(planned).await {
-            Ok(task) => return finish(follow(task, &mut signals, ui).await?, &title, next, session),
-            // Somebody changed what it works on between the plan and its locks: plan again from what is there now.
-            Err(stale) if stale.kind() == ErrorKind::Conflict && tries < TRIES => planned = aegir.plan_to_submit(&wanted.request).await?,
-            Err(error) => return Err(error),
-        }
+        Start::Kept(planned) => detach::start(&planned, session),
+        Start::Running(task) => finish(follow(task, &mut signals, ui).await?, &title, next, session),
     }
-    Err(Error::internal("the tries have no end"))
 }
 
 /// Runs a saved plan, exactly as it is.

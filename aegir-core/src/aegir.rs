@@ -19,6 +19,7 @@ use crate::service::Registry;
 use crate::settings::Settings;
 use crate::shared::Core;
 use crate::slots::Slots;
+use crate::start::{self, Start};
 use crate::task::{self, Bootstrap, Checked, HostKeys, Request};
 use crate::template::{Templates, overrides_below};
 
@@ -126,6 +127,12 @@ impl Aegir {
             self.note_found(server).await;
         }
         Ok(running)
+    }
+
+    /// Plans a request and submits the plan, again when it went stale in between. `agree` sees every plan first: an error
+    /// from it ends this, `false` leaves the plan to the caller.
+    pub async fn start(&self, request: &Request, cancel: &Cancel, agree: impl FnMut(&Planned) -> Result<bool>) -> Result<Start> {
+        start::start(self, request, cancel, agree).await
     }
 
     /// Plans requests and carries them out, several at once, each on its own: a dead server delays nobody else's. The

@@ -35,6 +35,7 @@ pub mod service;
 pub mod settings;
 mod shared;
 mod slots;
+mod start;
 pub mod task;
 pub mod template;
 #[cfg(feature = "testing")]
@@ -43,3 +44,4 @@ pub mod testing;
 pub use aegir::{Aegir, Builder};
 pub use error::{Error, ErrorKind, ErrorReport, Result};
 pub use many::News;
+pub use start::Start;

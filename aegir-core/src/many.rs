@@ -4,16 +4,14 @@ use futures::future::join_all;
 use futures::stream::{self, Stream};
 use tokio::sync::mpsc;
 
+use crate::Result;
 use crate::aegir::Aegir;
 use crate::engine::{Cancel, Outcome};
 use crate::event::EventLog;
 use crate::inventory::TaskId;
 use crate::plan::Planned;
+use crate::start::Start;
 use crate::task::Request;
-use crate::{Error, ErrorKind, Result};
-
-/// How often a plan that went stale between planning and locking is made again.
-const TRIES: u32 = 3;
 
 /// What happens to one of several requests; `index` is its place among them.
 #[derive(Debug)]
@@ -68,26 +66,18 @@ struct One<'a> {
 impl One<'_> {
     async fn carry_out(&mut self, request: &Request) -> Result<Outcome> {
         self.aegir.make_way(request).await?;
-        for tries in 1.. {
-            if self.cancel.asked() {
-                return Err(Error::new(ErrorKind::Interrupted, "stopped by the operator before anything was changed"));
-            }
-            let planned = self.aegir.plan_to_submit(request).await?;
+        let begun = self.aegir.start(request, self.cancel, |planned| {
             self.warnings.clone_from(&planned.warnings);
-            if planned.is_empty() {
-                return Ok(Outcome::Done { changed: 0, warnings: planned.warnings.len() });
+            Ok(true)
+        });
+        match begun.await? {
+            Start::Running(running) => {
+                self.task = Some(running.id);
+                let _ = self.tell.send(News::Started { index: self.index, task: running.id, log: running.log.clone() });
+                running.outcome().await
             }
-            match self.aegir.submit_with(planned, self.cancel.clone()).await {
-                Ok(running) => {
-                    self.task = Some(running.id);
-                    let _ = self.tell.send(News::Started { index: self.index, task: running.id, log: running.log.clone() });
-                    return running.outcome().await;
-                }
-                Err(stale) if stale.kind() == ErrorKind::Conflict && tries < TRIES => {}
-                Err(error) => return Err(error),
-            }
+            Start::Nothing(planned) | Start::Kept(planned) => Ok(Outcome::Done { changed: 0, warnings: planned.warnings.len() }),
         }
-        Err(Error::internal("the tries have no end"))
     }
 }
 
