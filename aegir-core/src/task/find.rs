@@ -26,6 +26,14 @@ pub(super) async fn site(inventory: &dyn Inventory, uri: &SiteUri) -> Result<Sit
     }
 }
 
+/// Where a new site's database goes when its web server has none: the master, else the only server that has one.
+pub(super) fn default_database(with_db: &[Server]) -> Option<&Server> {
+    with_db.iter().find(|s| s.name == ServerName::master()).or(match with_db {
+        [only] => Some(only),
+        _ => None,
+    })
+}
+
 /// A site with what it stands on.
 pub(super) async fn site_context(inventory: &dyn Inventory, site: Site) -> Result<SiteContext> {
     let platform = platform(inventory, &site.platform).await?;

@@ -115,12 +115,11 @@ async fn database_server(wanted: Option<&ServerName>, web: &Server, cx: &PlanCon
     if web.services.contains_key("db") {
         return Ok(web.clone());
     }
-    let mut with_db: Vec<Server> = cx.inventory().servers().await?.into_iter().filter(|s| s.services.contains_key("db")).collect();
-    if let Some(index) = with_db.iter().position(|s| s.name.as_str() == ServerName::MASTER) {
-        return Ok(with_db.swap_remove(index));
+    let with_db: Vec<Server> = cx.inventory().servers().await?.into_iter().filter(|s| s.services.contains_key("db")).collect();
+    if let Some(server) = find::default_database(&with_db) {
+        return Ok(server.clone());
     }
     match with_db.len() {
-        1 => Ok(with_db.swap_remove(0)),
         0 => Err(Error::refused("no server offers a database").hint("add one: `aegir server edit server_master --db mysql`")),
         _ => {
             let names: Vec<&str> = with_db.iter().map(|s| s.name.as_str()).collect();

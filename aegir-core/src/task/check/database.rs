@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::Result;
 use crate::entity::Server;
 use crate::inventory::SiteFilter;
-use crate::name::ServerName;
 use crate::service::{Check, Finding, PlanContext};
+use crate::task::find;
 
 /// Its own and those of its sites; where there are none, the one that a new site would get.
 pub(super) async fn used_by(server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Server>> {
@@ -23,8 +23,7 @@ pub(super) async fn used_by(server: &Server, cx: &PlanContext<'_>) -> Result<Vec
     }
     let mut with_db: Vec<Server> = inventory.servers().await?.into_iter().filter(|s| s.services.contains_key("db")).collect();
     if names.is_empty() {
-        let default = with_db.iter().position(|s| s.name == ServerName::master()).or((with_db.len() == 1).then_some(0));
-        return Ok(default.map(|index| with_db.swap_remove(index)).into_iter().collect());
+        return Ok(find::default_database(&with_db).cloned().into_iter().collect());
     }
     // One that is being enrolled is not there yet.
     with_db.retain(|s| s.name != server.name);
