@@ -6,11 +6,13 @@
 //! - [`installation`]: a host with Aegir on it, driven the way an operator drives it.
 //! - [`breaking`]: breaks every step of a task there.
 //! - [`fleet`]: the same with remote servers.
+//! - [`drupal`]: real trees that somebody names.
 //!
 //! Everything here is for tests: it panics with a plain message where a product would return an error.
 
 pub mod breaking;
 pub mod conformance;
+pub mod drupal;
 pub mod fleet;
 pub mod installation;
 pub mod lab;

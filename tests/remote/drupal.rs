@@ -1,14 +1,14 @@
 //! Real Drupal trees on a remote server, where `AEGIR_TEST_DRUPAL` names some.
 
+use aegir_testkit::drupal::{named_trees, visit};
+
 use crate::fleet::Fleet;
 
 /// Ignored where nobody asks for it, for the trees cannot be shipped; asked for without trees, it fails.
 #[test]
 #[ignore = "needs Drupal trees: AEGIR_TEST_DRUPAL=DIR[:DIR…] cargo test --test remote -- --ignored"]
 fn every_tree_named_installs_and_serves_on_a_remote_or_is_refused() {
-    let named = std::env::var("AEGIR_TEST_DRUPAL").unwrap_or_default();
-    let trees: Vec<&str> = named.split(':').filter(|t| !t.is_empty()).collect();
-    assert!(!trees.is_empty(), "AEGIR_TEST_DRUPAL names no Drupal tree");
+    let trees = named_trees();
     let fleet = Fleet::of(&["web1"]);
     for (index, tree) in trees.iter().enumerate() {
         let (name, source) = (format!("d{index}"), format!("/mnt/d{index}"));
@@ -37,23 +37,7 @@ fn try_tree(fleet: &Fleet, name: &str, source: &str) {
         assert!(run.success() && run.stderr.contains("nothing to change"), "{name}: {args:?} changes: {}", run.stderr);
     }
     let link = master.aegir(["site", "login", &uri]).ok();
-    let (resolve, jar) = (format!("{uri}:80:127.0.0.1"), format!("/root/{name}.jar"));
-    let follow = [
-        "curl",
-        "-sSL",
-        "--resolve",
-        &resolve,
-        "-c",
-        &jar,
-        "-b",
-        &jar,
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code} %{url_effective}",
-        link.trim(),
-    ];
-    let landed = web1.exec(follow).ok();
+    let landed = visit(web1, &uri, &format!("/root/{name}.jar"), true, link.trim());
     assert!(landed.starts_with("200 ") && landed.contains("/user/1"), "{name}: the login link landed at {landed}");
     master.aegir(["site", "delete", &uri, "--yes"]).ok();
     assert_eq!(fleet.page(&uri).status, 404);

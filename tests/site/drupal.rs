@@ -1,21 +1,15 @@
 //! Real Drupal trees, where `AEGIR_TEST_DRUPAL` names some.
 
+use aegir_testkit::drupal::{named_trees, visit};
 use aegir_testkit::installation::Installation;
 
 use crate::BINARY;
-
-/// The trees to try, from a colon-separated list.
-fn trees() -> Vec<String> {
-    let named = std::env::var("AEGIR_TEST_DRUPAL").unwrap_or_default();
-    named.split(':').filter(|t| !t.is_empty()).map(str::to_owned).collect()
-}
 
 /// Ignored where nobody asks for it, for the trees cannot be shipped; asked for without trees, it fails.
 #[test]
 #[ignore = "needs Drupal trees: AEGIR_TEST_DRUPAL=DIR[:DIR…] cargo test --test site -- --ignored"]
 fn every_tree_named_installs_serves_and_logs_in_or_is_refused() {
-    let trees = trees();
-    assert!(!trees.is_empty(), "AEGIR_TEST_DRUPAL names no Drupal tree");
+    let trees = named_trees();
     let aegir = Installation::prepared(BINARY);
     for (index, tree) in trees.iter().enumerate() {
         let name = format!("d{index}");
@@ -54,44 +48,12 @@ fn try_tree(aegir: &Installation, name: &str, source: &str) {
     assert!(run.stderr.contains("nothing to change"), "{name}: a second verify changes: {}", run.stderr);
 
     let link = aegir.aegir(["site", "login", &uri]).ok();
-    let resolve = format!("{uri}:80:127.0.0.1");
     let jar = format!("/tmp/{name}.jar");
-    let landed = aegir
-        .host
-        .exec([
-            "curl",
-            "-sSL",
-            "--resolve",
-            &resolve,
-            "-c",
-            &jar,
-            "-b",
-            &jar,
-            "-o",
-            "/tmp/page",
-            "-w",
-            "%{http_code} %{url_effective}",
-            link.trim(),
-        ])
-        .ok();
+    let landed = visit(&aegir.host, &uri, &jar, true, link.trim());
     assert!(landed.starts_with("200 ") && landed.contains("/user/1"), "{name}: the login link landed at {landed}");
-    let admin = aegir
-        .host
-        .exec([
-            "curl",
-            "-sSL",
-            "--resolve",
-            &resolve,
-            "-b",
-            &jar,
-            "-o",
-            "/dev/null",
-            "-w",
-            "%{http_code}",
-            &format!("http://{uri}/admin/people"),
-        ])
-        .ok();
-    assert_eq!(admin, "200", "{name}: not logged in");
+    let people = format!("http://{uri}/admin/people");
+    let admin = visit(&aegir.host, &uri, &jar, false, &people);
+    assert_eq!(admin, format!("200 {people}"), "{name}: not logged in");
 
     aegir.aegir(["site", "delete", &uri, "--yes"]).ok();
     assert_eq!(aegir.page(&uri).status, 404);

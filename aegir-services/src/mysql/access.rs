@@ -72,6 +72,19 @@ pub struct Access {
 }
 
 impl Access {
+    /// To a server of tests that connect to nobody.
+    #[cfg(test)]
+    pub(super) fn for_tests() -> Self {
+        Self {
+            server: ServerName::master(),
+            host: LOCALHOST.to_owned(),
+            port: 3306,
+            socket: None,
+            user: "aegir".to_owned(),
+            password: Some(Sealed::from_stored(String::new())),
+        }
+    }
+
     /// Where it connects to, in words.
     pub(super) fn place(&self) -> String {
         match &self.socket {

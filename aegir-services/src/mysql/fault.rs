@@ -110,20 +110,11 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use aegir_core::secret::Sealed;
-
     use super::*;
 
     #[test]
     fn each_kind_has_its_own_error() {
-        let access = Access {
-            server: ServerName::master(),
-            host: "localhost".into(),
-            port: 3306,
-            socket: None,
-            user: "aegir".into(),
-            password: Some(Sealed::from_stored(String::new())),
-        };
+        let access = Access::for_tests();
         let said = |number: u16| explain(&access, &Fault::Refused { number, message: "m".into() });
         assert!(said(1045).message().contains("wrong password") && said(1045).kind() == ErrorKind::Refused);
         assert!(said(1044).hints()[0].contains("WITH GRANT OPTION"));

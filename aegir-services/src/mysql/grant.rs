@@ -96,20 +96,11 @@ impl Action for Grant {
 
 #[cfg(test)]
 mod tests {
-    use aegir_core::secret::Sealed;
-
     use super::*;
 
     #[test]
     fn only_all_rights_on_exactly_this_database_are_complete() {
-        let access = Access {
-            server: ServerName::master(),
-            host: "localhost".into(),
-            port: 3306,
-            socket: None,
-            user: "aegir".into(),
-            password: Some(Sealed::from_stored(String::new())),
-        };
+        let access = Access::for_tests();
         let grant = Grant {
             access,
             database: DatabaseName::parse("a_1").unwrap(),
