@@ -22,7 +22,7 @@ impl Engine {
                 continue;
             }
             if let Err(error) = self.take_back(index).await {
-                if error.kind() == ErrorKind::Unreachable {
+                if no_way_there(&error) {
                     return self.wait(index, &error, &failure).await;
                 }
                 let step = &self.steps[index];
@@ -45,7 +45,7 @@ impl Engine {
     /// Ends for now: what a server holds that does not answer cannot be taken back, and is not lost either.
     async fn wait(&self, index: usize, error: &Error, failure: &ErrorReport) -> Result<Outcome> {
         let step = &self.steps[index];
-        let waiting = Error::unreachable(format!("“{}” is yet to be taken back on {}, which does not answer", step.summary, step.server))
+        let waiting = Error::unreachable(format!("“{}” is yet to be taken back on {}, which cannot be reached", step.summary, step.server))
             .context("server", &step.server)
             .context("task", self.task.id)
             .because(format!("{}; the task was being taken back because: {}", error.chain().join(": "), failure.message))
@@ -66,7 +66,7 @@ impl Engine {
             match self.try_undo(index).await {
                 Ok(()) => break Ok(()),
                 // Its own patience is over: that was long enough for a restart.
-                Err(error) if tries >= UNDO_TRIES || error.kind() == ErrorKind::Unreachable => break Err(error),
+                Err(error) if tries >= UNDO_TRIES || no_way_there(&error) => break Err(error),
                 // A server that is busy restarting gets a moment.
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(250 * u64::from(tries))).await,
             }
@@ -101,4 +101,10 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether the server was not reached at all: it does not answer, shows another host key, or does not let us in. What was
+/// begun there is neither mended nor lost by that.
+fn no_way_there(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unreachable || error.contexts().iter().any(|(key, _)| *key == "check")
 }
