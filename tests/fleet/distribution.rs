@@ -35,9 +35,10 @@ fn a_push_that_is_struck_is_told_and_a_second_one_arrives() {
     let fleet = Fleet::new(BINARY, &["web1", "web2"]);
     impatient(&fleet);
     let (web1, web2) = (fleet.host("web1"), fleet.host("web2"));
-    for (index, fault) in UNREACHABLE.into_iter().chain([Fault::Full]).enumerate() {
+    for (index, fault) in UNREACHABLE.into_iter().chain([Fault::Full, Fault::OtherKey, Fault::NoPhp]).enumerate() {
         let (name, other) = (format!("one{index}"), format!("two{index}"));
         let (path, other_path) = (format!("/var/aegir/platforms/{name}"), format!("/var/aegir/platforms/{other}"));
+        fault.prepare(web1);
         let slow = web1.slow(KBIT, Duration::ZERO);
         slow.unwrap();
         let push = fleet.master.command(arguments(&name, &path, WEB1)).spawn();
@@ -45,7 +46,13 @@ fn a_push_that_is_struck_is_told_and_a_second_one_arrives() {
         until_begun(web1, &format!("/var/aegir/platforms/.{name}.aegir-partial"));
         fault.strike(web1);
         let struck: Run = push.wait(Duration::from_secs(120));
-        assert_eq!(struck.status, if fault == Fault::Full { 1 } else { 9 }, "{fault:?}: {struck:?}");
+        let expected = match fault {
+            Fault::Full => 1,
+            // Code arrives without PHP; what runs it is asked for when a site is made.
+            Fault::NoPhp => 0,
+            _ => 9,
+        };
+        assert_eq!(struck.status, expected, "{fault:?}: {struck:?}");
         assert!(struck.stderr.contains("web1"), "{fault:?}: {struck:?}");
         if fault == Fault::Full {
             assert!(struck.stderr.contains("No space left") || struck.stderr.contains("full"), "{struck:?}");
@@ -53,10 +60,12 @@ fn a_push_that_is_struck_is_told_and_a_second_one_arrives() {
         beside.wait(Duration::from_secs(120)).ok();
         assert!(web2.exists(&format!("{other_path}/wp-load.php")), "the other server got its own");
         let known = fleet.master.json(["platform", "list"]).to_string();
-        assert!(known.contains(&other) && !known.contains(&name), "{fault:?}: {known}");
+        assert!(known.contains(&other) && known.contains(&name) == (fault == Fault::NoPhp), "{fault:?}: {known}");
         fault.mend(web1);
         web1.full_speed();
-        fleet.master.aegir(arguments(&name, &path, WEB1)).ok();
+        if fault != Fault::NoPhp {
+            fleet.master.aegir(arguments(&name, &path, WEB1)).ok();
+        }
         assert!(web1.exists(&format!("{path}/wp-load.php")), "{fault:?}");
         assert!(!leftovers(web1).contains("/."), "{fault:?} left {}", leftovers(web1));
         let again = fleet.master.aegir(["platform", "verify", &name]);

@@ -20,12 +20,21 @@ pub(crate) enum Fault {
     OtherKey,
     /// There is no PHP.
     NoPhp,
+    /// The way there is slow.
+    Slow,
 }
 
 /// What keeps Aegir from talking to a server.
 pub(crate) const UNREACHABLE: [Fault; 4] = [Fault::Cut, Fault::HalfCut, Fault::Killed, Fault::Silent];
 
 impl Fault {
+    /// What takes its time and changes nothing yet: whoever strikes in the middle of something has none.
+    pub(crate) fn prepare(self, host: &Host) {
+        if self == Self::OtherKey {
+            host.exec(["sh", "-c", "mkdir -p /root/other/etc/ssh && ssh-keygen -A -f /root/other"]).ok();
+        }
+    }
+
     pub(crate) fn strike(self, host: &Host) {
         match self {
             Self::Cut => host.cut(),
@@ -39,8 +48,9 @@ impl Fault {
                 host.exec(["pkill", "-STOP", "-x", "sshd"]);
             }
             Self::Full => host.fill_disk("/var/aegir"),
+            Self::Slow => host.slow(1_000, std::time::Duration::ZERO).unwrap(),
             Self::OtherKey => {
-                host.exec(["sh", "-c", "mkdir /root/keys && mv /etc/ssh/ssh_host_* /root/keys && ssh-keygen -A"]).ok();
+                host.exec(["sh", "-c", "mkdir /root/keys && mv /etc/ssh/ssh_host_* /root/keys && mv /root/other/etc/ssh/* /etc/ssh/"]).ok();
                 Self::restart(host);
             }
             Self::NoPhp => {
@@ -53,7 +63,7 @@ impl Fault {
     pub(crate) fn mend(self, host: &Host) {
         match self {
             Self::Cut => host.heal(),
-            Self::HalfCut => host.full_speed(),
+            Self::HalfCut | Self::Slow => host.full_speed(),
             Self::Killed => host.start(Service::Sshd),
             Self::Silent => {
                 host.wake_sshd();

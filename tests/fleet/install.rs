@@ -16,7 +16,8 @@ fn an_installation_that_is_struck_leaves_nothing_and_a_second_one_serves() {
     let path = "/var/aegir/platforms/wp";
     fleet.master.aegir(["platform", "add", "wp", "--path", path, "--server", "web1.example.com", "--from", Base::WORDPRESS]).ok();
     let databases = || fleet.master.host.exec(["mariadb", "-BNe", "SHOW DATABASES"]).ok();
-    for (index, fault) in UNREACHABLE.into_iter().chain([Fault::Full]).enumerate() {
+    for (index, fault) in UNREACHABLE.into_iter().chain([Fault::Full, Fault::OtherKey, Fault::NoPhp, Fault::Slow]).enumerate() {
+        fault.prepare(web1);
         let before = databases();
         let uri = format!("s{index}.example.com");
         let arguments = ["site", "install", &uri, "--platform", "wp", "--title", "Struck"];
@@ -29,12 +30,21 @@ fn an_installation_that_is_struck_leaves_nothing_and_a_second_one_serves() {
         }
         fault.strike(web1);
         let struck = install.wait(Duration::from_secs(120));
-        let expected: &[i32] = if fault == Fault::Full { &[1, 8] } else { &[9] };
+        let expected: &[i32] = match fault {
+            Fault::Full | Fault::NoPhp => &[1, 8],
+            Fault::Slow => &[0],
+            _ => &[9],
+        };
         assert!(expected.contains(&struck.status), "{fault:?}: {struck:?}");
+        if fault == Fault::Slow {
+            fault.mend(web1);
+            assert_eq!(web1.http(80, &uri, "/").status, 200);
+            continue;
+        }
         assert!(struck.stderr.contains("web1"), "{fault:?}: {struck:?}");
         let sites = fleet.master.json(["site", "list"])["items"].to_string();
         assert!(!sites.contains(&uri), "{fault:?}: {sites}");
-        if fault != Fault::Full {
+        if UNREACHABLE.contains(&fault) {
             let again = fleet.master.aegir(arguments);
             assert_eq!(again.status, 9, "{fault:?}: while it is gone there is no second try: {again:?}");
         }

@@ -20,7 +20,7 @@ fn a_struck_server_is_named_and_the_other_is_done() {
     let fleet = Fleet::new(BINARY, &["web1", "web2"]);
     impatient(&fleet);
     let web1 = fleet.host("web1");
-    for fault in UNREACHABLE.into_iter().chain([Fault::OtherKey, Fault::NoPhp]) {
+    for fault in UNREACHABLE.into_iter().chain([Fault::OtherKey, Fault::NoPhp, Fault::Full]) {
         // Something to do on both, so that "done" is not "nothing to do".
         for host in [web1, fleet.host("web2")] {
             host.exec(["rmdir", "/var/aegir/platforms"]).ok();
@@ -28,6 +28,7 @@ fn a_struck_server_is_named_and_the_other_is_done() {
         if fault == Fault::OtherKey {
             fleet.master.host.exec(["pkill", "-u", "aegir", "-x", "ssh"]);
         }
+        fault.prepare(web1);
         fault.strike(web1);
         let run = fleet.master.aegir(["server", "verify", "web1.example.com", "web2.example.com", "--json"]);
         assert_eq!(run.status, 3, "{fault:?}: {run:?}");
@@ -39,6 +40,7 @@ fn a_struck_server_is_named_and_the_other_is_done() {
         let (kind, word) = match fault {
             Fault::OtherKey => ("refused", "another host key"),
             Fault::NoPhp => ("refused", "php"),
+            Fault::Full => ("refused", "free"),
             _ => ("unreachable", "web1"),
         };
         assert_eq!(failed["error"]["kind"], kind, "{fault:?}: {error}");
