@@ -126,6 +126,12 @@ impl Error {
         self.kind
     }
 
+    /// Whether the server was not reached at all: it does not answer, shows another host key, or does not let us in. What
+    /// was begun there is neither mended nor lost by that.
+    pub(crate) fn no_way_there(&self) -> bool {
+        self.kind == ErrorKind::Unreachable || self.context.iter().any(|(key, _)| *key == "check")
+    }
+
     /// The one line, without causes.
     pub fn message(&self) -> &str {
         &self.message

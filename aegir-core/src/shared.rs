@@ -71,6 +71,15 @@ impl Core {
         self.connections.to(server, None, &self.settings)
     }
 
+    /// Whether a server can be worked with now. One that shows another host key or lets nobody in cannot.
+    pub(crate) async fn answers(&self, server: &ServerEntity) -> Result<bool> {
+        match self.connect_to(server).reach().await {
+            Ok(()) => Ok(true),
+            Err(error) if error.no_way_there() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A lease of this process, from now on.
     pub(crate) fn lease(&self, key: String, mode: LeaseMode, task: TaskId) -> Lease {
         Lease { key, mode, worker: self.worker.clone(), task, expires: chrono::Utc::now() + self.lease_time() }

@@ -24,6 +24,16 @@ pub(crate) enum Kind {
 
 pub(crate) const KINDS: [Kind; 2] = [Kind::Memory, Kind::Orm];
 
+/// An empty inventory, and the directory it is in.
+pub(crate) async fn inventory(kind: Kind) -> (Arc<dyn Inventory>, TempDir) {
+    let directory = TempDir::new().unwrap();
+    let inventory: Arc<dyn Inventory> = match kind {
+        Kind::Memory => Arc::new(MemoryInventory::default()),
+        Kind::Orm => Arc::new(OrmInventory::open(&Utf8Path::from_path(directory.path()).unwrap().join("aegir.db")).await.unwrap()),
+    };
+    (inventory, directory)
+}
+
 /// A toy and the directory of its inventory.
 pub(crate) struct World {
     pub(crate) toy: Toy,
@@ -40,11 +50,7 @@ pub(crate) struct Picture {
 
 impl World {
     pub(crate) async fn new(kind: Kind) -> Self {
-        let directory = TempDir::new().unwrap();
-        let inventory: Arc<dyn Inventory> = match kind {
-            Kind::Memory => Arc::new(MemoryInventory::default()),
-            Kind::Orm => Arc::new(OrmInventory::open(&Utf8Path::from_path(directory.path()).unwrap().join("aegir.db")).await.unwrap()),
-        };
+        let (inventory, directory) = inventory(kind).await;
         Self { toy: Toy::new(inventory).await.unwrap(), _directory: directory }
     }
 

@@ -36,7 +36,7 @@ pub(crate) enum ServerVerb {
         /// Its name or host name
         #[arg(add = ArgValueCandidates::new(complete::servers))]
         server: String,
-        /// The machine is gone: only forget it
+        /// The machine is gone for good: only forget it
         #[arg(long)]
         offline: bool,
         #[command(flatten)]

@@ -121,6 +121,7 @@ fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session
     for entry in entries {
         let note = match &entry.event.kind {
             EventKind::Warning { step, message } => format!("step {}: warning: {message}", step + 1),
+            EventKind::StepGivenUp { step, why } => format!("step {}: warning: given up: {why}", step + 1),
             EventKind::StepFailed { step, error } | EventKind::UndoFailed { step, error } => {
                 let mut lines = vec![format!("step {}: {}", step + 1, error.message)];
                 lines.extend(error.causes.iter().map(|c| format!("  cause: {}", c.replace('\n', "\n         "))));
@@ -144,6 +145,7 @@ fn word(state: StepState) -> &'static str {
         StepState::Undoing => "being taken back",
         StepState::Undone => "taken back",
         StepState::UndoFailed => "could not be taken back",
+        StepState::GivenUp => "given up",
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) fn plan_item(planned: &Planned) -> Value {
         "empty": planned.is_empty(),
         "counts": counts,
         "warnings": planned.warnings,
+        "gone": planned.gone,
         "confirm": planned.confirm,
         "steps": planned.steps.iter().enumerate().map(|(i, s)| json!({ "after_commit": i >= forward, "server": s.step.server, "owner": s.step.owner, "action": s.step.action, "summary": s.step.summary, "diff": s.diff })).collect::<Vec<_>>(),
     })
@@ -108,6 +109,7 @@ mod tests {
             basis: Basis { observed: Vec::new(), revisions: BTreeMap::new() },
             touches: Vec::new(),
             warnings: vec!["disk: 100 MB free".into()],
+            gone: Vec::new(),
             confirm: None,
         }
     }

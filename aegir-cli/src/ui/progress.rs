@@ -67,6 +67,7 @@ impl<'a> Progress<'a> {
             EventKind::StepSucceeded { step } => self.end(*step, &self.ui.err.green("ok"), false),
             EventKind::StepFailed { step, .. } => self.end(*step, &self.ui.err.red("failed"), true),
             EventKind::UndoFinished { step } => self.end(*step, &self.ui.err.yellow("taken back"), true),
+            EventKind::StepGivenUp { step, .. } => self.end(*step, &self.ui.err.yellow("given up"), true),
             EventKind::UndoFailed { step, .. } => self.end(*step, &self.ui.err.red("could not be taken back"), true),
             _ => {}
         }

@@ -52,7 +52,7 @@ impl Context {
 
     /// Another server that the step needs, such as the one that holds a database.
     pub async fn other_server(&self, name: &ServerName) -> Result<Arc<dyn Server>> {
-        self.core.connect(name).await
+        if name == self.server.name() { Ok(self.server.clone()) } else { self.core.connect(name).await }
     }
 
     /// Brings a file of another server here, to be used by this step alone.
@@ -68,7 +68,7 @@ impl Context {
         if let Some(parent) = into.parent() {
             std::fs::create_dir_all(parent).map_err(problem)?;
         }
-        self.core.connect(from).await?.fetch(path, &into).await?;
+        self.other_server(from).await?.fetch(path, &into).await?;
         Ok(Brought(into))
     }
 

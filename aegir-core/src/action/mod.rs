@@ -16,6 +16,7 @@ mod machine;
 mod push;
 mod record;
 mod server;
+mod strike;
 mod tree;
 
 pub use archive::PackArchive;
@@ -32,6 +33,7 @@ pub use machine::{
 pub use push::PushTree;
 pub use record::{ForgetPlatform, ForgetSite, RecordPlatform, RecordServer, RecordSite};
 pub use server::{ForgetServer, PinHostKeys};
+pub use strike::Strike;
 pub use tree::{PurgeTree, TrashTree};
 
 pub(crate) use machine::register as register_machine;

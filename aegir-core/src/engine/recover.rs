@@ -1,17 +1,20 @@
 //! Ends what a dead worker or a dead server left: done or rolled back, without a person.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::Utc;
 use futures::future::join_all;
 
-use super::run::{Cancel, Outcome, start};
+use super::outcome::Outcome;
+use super::run::resume;
 use super::state::Replay;
 use super::worker::is_dead;
 use crate::entity::EntityRef;
 use crate::event::EventKind;
 use crate::inventory::{LeaseMode, Task, TaskFilter, TaskId, TaskState};
 use crate::name::ServerName;
+use crate::reach::Reach;
 use crate::shared::Core;
 use crate::{Error, ErrorKind, Result};
 
@@ -42,25 +45,47 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<Vec<Recovered>> {
             .is_none_or(|w| *w != core.worker && (is_dead(w, &core.worker) || (!held && w.machine != core.worker.machine)));
         if dead && core.inventory.take_task(task.id, task.worker.as_ref(), &core.worker).await? {
             let id = task.id;
-            recovered.push(Recovered { id, outcome: go_on(core, task).await? });
+            recovered.push(Recovered { id, outcome: go_on(core, task, &[]).await? });
         }
     }
     Ok(recovered)
 }
 
 /// Goes on with a task that this process has taken, and waits for its end.
-pub(crate) async fn go_on(core: &Arc<Core>, mut task: Task) -> Result<Outcome> {
+async fn go_on(core: &Arc<Core>, mut task: Task, gone: &[ServerName]) -> Result<Outcome> {
     task.worker = Some(core.worker.clone());
     core.inventory.extend(task.id, &core.worker, Utc::now() + core.lease_time()).await?;
     let entries = core.inventory.entries(task.id, 0).await?;
     let mut replay = Replay::of(task.plan.steps().len(), &entries)?;
     // Cut off before its plan was held against the world: the world may be another one, so it does not begin.
     replay.unwinding |= !replay.begun;
-    start(core, task, replay, None, Cancel::default()).outcome().await
+    let gone = gone.iter().cloned().chain(forgotten(core, &task).await?).collect();
+    resume(core, task, replay, gone).outcome().await
+}
+
+/// The servers of a task that nothing says any more how to reach: they were deleted meanwhile.
+async fn forgotten(core: &Arc<Core>, task: &Task) -> Result<Vec<ServerName>> {
+    let steps = task.plan.steps();
+    let reach = Reach::of(steps.iter().copied())?;
+    let mut forgotten = Vec::new();
+    for server in steps.into_iter().map(|step| &step.server).collect::<BTreeSet<_>>() {
+        match reach.work(core, server).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => forgotten.push(server.clone()),
+            // Only a handle: whether it answers shows when something is done there.
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+    }
+    Ok(forgotten)
 }
 
 /// Tries a stuck or waiting task again: what is not taken back yet is.
 pub(crate) async fn retry(core: &Arc<Core>, id: TaskId) -> Result<Outcome> {
+    retry_without(core, id, &[]).await
+}
+
+/// The same, giving up what needs servers that are gone for good.
+pub(super) async fn retry_without(core: &Arc<Core>, id: TaskId, gone: &[ServerName]) -> Result<Outcome> {
     let task = core.inventory.task(id).await?.ok_or_else(|| Error::not_found(format!("there is no task {id}")))?;
     if !matches!(task.state, TaskState::Stuck | TaskState::Waiting) {
         return Err(Error::conflict(format!("task {id} is {}, not stuck or waiting", task.state.as_str())).context("task", id));
@@ -70,7 +95,7 @@ pub(crate) async fn retry(core: &Arc<Core>, id: TaskId) -> Result<Outcome> {
     if !core.inventory.take_task(id, task.worker.as_ref(), &core.worker).await? {
         return Err(Error::new(ErrorKind::Locked, format!("somebody else works on task {id}")).context("task", id));
     }
-    go_on(core, task).await
+    go_on(core, task, gone).await
 }
 
 /// Everything that can be ended: what dead workers left, and what waits for a server.

@@ -1,122 +1,39 @@
 //! Apply forward, undo backward: the life of one task.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::Utc;
 use futures::future::{BoxFuture, FutureExt as _, join_all};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
+use super::outcome::{Cancel, Outcome, RunningTask};
 use super::state::{Replay, StepState};
-use super::{check_basis, make_way, recover};
 use crate::action::{Context, ErasedAction};
 use crate::entity::{EntityRef, Resource};
 use crate::event::{EventKind, EventLog, StepInfo, Verdict};
-use crate::inventory::ran_before;
-use crate::inventory::{Entry, Lease, Task, TaskId, TaskState};
-use crate::plan::{Plan, Planned, Stage, Step};
+use crate::inventory::{Entry, Task, TaskState};
+use crate::name::ServerName;
+use crate::plan::{Plan, Stage, Step};
 use crate::reach::Reach;
 use crate::secret::Sealed;
+use crate::server::{GoneServer, Server};
 use crate::shared::Core;
 use crate::{Error, ErrorKind, ErrorReport, Result};
 
-/// Asks a running task to stop after the steps at work, and to take everything back.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Asks.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    pub(crate) fn asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
+/// Starts a task that this process has stored.
+pub(super) fn start(core: &Arc<Core>, task: Task, replay: Replay, title: String, cancel: Cancel) -> RunningTask {
+    spawn(Engine::new(core, task, replay, cancel), Some(title))
 }
 
-/// How a task ended.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// Every step succeeded.
-    Done {
-        /// How many steps ran.
-        changed: usize,
-        /// How many warnings were given.
-        warnings: usize,
-    },
-    /// A step failed, and everything was taken back.
-    RolledBack(ErrorReport),
-    /// An undo failed; the report says what to do by hand.
-    Stuck(ErrorReport),
-    /// A server stopped answering before everything was taken back. Whatever next works on it takes back the rest.
-    Waiting(ErrorReport),
+/// Goes on with a task that this process has taken. What needs one of the servers that are `gone` is given up.
+pub(super) fn resume(core: &Arc<Core>, task: Task, replay: Replay, gone: BTreeSet<ServerName>) -> RunningTask {
+    spawn(Engine { gone, ..Engine::new(core, task, replay, Cancel::default()) }, None)
 }
 
-/// A task at work in this process.
-#[derive(Debug)]
-pub struct RunningTask {
-    /// Its number.
-    pub id: TaskId,
-    /// What it says; closed at its end.
-    pub log: EventLog,
-    /// Stops it.
-    pub cancel: Cancel,
-    handle: tokio::task::JoinHandle<Result<Outcome>>,
-}
-
-impl RunningTask {
-    /// Waits for its end.
-    pub async fn outcome(self) -> Result<Outcome> {
-        self.handle.await.map_err(|e| Error::internal(format!("task {} broke off", self.id)).because(e))?
-    }
-}
-
-/// Stores a planned operation as a task, takes its locks, and starts it.
-pub(crate) async fn submit(core: &Arc<Core>, planned: Planned, cancel: Cancel) -> Result<RunningTask> {
-    recover(core).await?;
-    make_way(core, &stands_on(&planned)).await?;
-    if let Some(before) = core.inventory.task_of_plan(planned.id).await? {
-        return Err(ran_before(before));
-    }
-    // Before anything is stored: a plan that is refused here may still be applied when its world is back.
-    check_basis(core, &planned).await?;
-    let task = Task {
-        id: TaskId(0),
-        kind: planned.kind.clone(),
-        subject: planned.subject.clone(),
-        plan: planned.plan.clone(),
-        state: TaskState::Running,
-        worker: Some(core.worker.clone()),
-        created: Utc::now(),
-        ended: None,
-    };
-    let leases: Vec<Lease> = planned.touches.iter().map(|(entity, mode)| core.lease(entity.to_string(), *mode, TaskId(0))).collect();
-    let id = core.inventory.create_task(&task, planned.id, &leases).await?;
-    // Held against the world once more now that the locks are ours: nobody else can change it any more.
-    if let Err(stale) = check_basis(core, &planned).await {
-        let engine = Engine::new(core, Task { id, ..task }, EventLog::default(), Replay::new(0), Cancel::default());
-        engine.finish(Verdict::RolledBack, &format!("nothing was done: {stale}")).await?;
-        return Err(stale);
-    }
-    let replay = Replay::new(task.plan.steps().len());
-    Ok(start(core, Task { id, ..task }, replay, Some(planned.title), cancel))
-}
-
-/// What must be in order before a plan runs: all it touches. But a server that is changed or deleted may be so because
-/// of what waits for it.
-fn stands_on(planned: &Planned) -> Vec<EntityRef> {
-    let mends = matches!(planned.kind.as_str(), "server.change" | "server.delete");
-    let stands = |entity: &&EntityRef| !mends || !matches!(entity, EntityRef::Server(_));
-    planned.touches.iter().map(|(entity, _)| entity).filter(stands).cloned().collect()
-}
-
-/// Starts, or goes on with, a task that this process has taken.
-pub(crate) fn start(core: &Arc<Core>, task: Task, replay: Replay, title: Option<String>, cancel: Cancel) -> RunningTask {
-    let log = EventLog::default();
-    let id = task.id;
-    let engine = Engine::new(core, task, log.clone(), replay, cancel.clone());
+fn spawn(engine: Engine, title: Option<String>) -> RunningTask {
+    let (id, log, cancel) = (engine.task.id, engine.log.clone(), engine.cancel.clone());
     let handle = tokio::spawn(async move {
         let result = engine.run(title).await;
         engine.log.close();
@@ -134,13 +51,16 @@ pub(super) struct Engine {
     log: EventLog,
     pub(super) replay: Mutex<Replay>,
     cancel: Cancel,
+    /// Servers that nothing can be taken back on, ever.
+    gone: BTreeSet<ServerName>,
 }
 
 impl Engine {
-    fn new(core: &Arc<Core>, task: Task, log: EventLog, replay: Replay, cancel: Cancel) -> Self {
+    pub(super) fn new(core: &Arc<Core>, task: Task, replay: Replay, cancel: Cancel) -> Self {
         let steps: Vec<Step> = task.plan.steps().into_iter().cloned().collect();
         let reach = Reach::of(&steps).map_err(|e| e.report());
-        Self { core: core.clone(), task, steps, reach, log, replay: Mutex::new(replay), cancel }
+        let (log, gone) = (EventLog::default(), BTreeSet::new());
+        Self { core: core.clone(), task, steps, reach, log, replay: Mutex::new(replay), cancel, gone }
     }
 
     async fn run(&self, title: Option<String>) -> Result<Outcome> {
@@ -281,9 +201,16 @@ impl Engine {
         let step = &self.steps[index];
         let action = self.core.registry.actions().get(step)?;
         let reach = self.reach.as_ref().map_err(ErrorReport::to_error)?;
-        let server = reach.work(&self.core, &step.server).await?;
+        let server: Arc<dyn Server> = match self.is_gone(&step.server) {
+            true => Arc::new(GoneServer::new(step.server.clone())),
+            false => reach.work(&self.core, &step.server).await?,
+        };
         let running = Some((self.task.id, index, self.log.clone()));
         Ok((action, Context { core: self.core.clone(), server, owner: step.owner.clone(), running, retrying }))
+    }
+
+    pub(super) fn is_gone(&self, server: &ServerName) -> bool {
+        self.gone.contains(server)
     }
 
     /// Makes "started", what stood there before, and the new ownership durable, in one transaction.

@@ -23,11 +23,13 @@ pub enum StepState {
     Undone,
     /// Its undo failed.
     UndoFailed,
+    /// Its server is gone for good, and what was begun there with it.
+    GivenUp,
 }
 
 /// Which event may follow which, for one step. Total: `None` is an impossible history.
 fn next(state: StepState, kind: &EventKind) -> Option<StepState> {
-    use StepState::{Failed, Pending, Started, Succeeded, UndoFailed, Undoing, Undone};
+    use StepState::{Failed, GivenUp, Pending, Started, Succeeded, UndoFailed, Undoing, Undone};
     match (state, kind) {
         (Pending, EventKind::StepStarted { .. }) => Some(Started),
         (Started, EventKind::StepSucceeded { .. }) => Some(Succeeded),
@@ -36,6 +38,7 @@ fn next(state: StepState, kind: &EventKind) -> Option<StepState> {
         (Started | Succeeded | Failed | UndoFailed, EventKind::UndoStarted { .. }) => Some(Undoing),
         (Undoing, EventKind::UndoFinished { .. }) => Some(Undone),
         (Undoing, EventKind::UndoFailed { .. }) => Some(UndoFailed),
+        (Undoing, EventKind::StepGivenUp { .. }) => Some(GivenUp),
         _ => None,
     }
 }
@@ -87,7 +90,8 @@ impl Replay {
             | EventKind::StepFailed { step, .. }
             | EventKind::UndoStarted { step }
             | EventKind::UndoFinished { step }
-            | EventKind::UndoFailed { step, .. } => *step,
+            | EventKind::UndoFailed { step, .. }
+            | EventKind::StepGivenUp { step, .. } => *step,
             EventKind::TaskStarted { .. } => {
                 self.begun = true;
                 return Ok(());
@@ -126,6 +130,12 @@ impl Replay {
         Ok(())
     }
 
+    /// The steps that began and are not taken back.
+    pub(crate) fn open(&self) -> impl Iterator<Item = usize> {
+        let over = |step: &usize| matches!(self.steps[*step], StepState::Undone | StepState::GivenUp);
+        self.order.iter().copied().filter(move |step| !over(step))
+    }
+
     /// Replays stored entries.
     pub fn of(steps: usize, entries: &[StoredEntry]) -> Result<Self> {
         let mut replay = Self::new(steps);
@@ -155,12 +165,17 @@ mod tests {
         replay.take(&EventKind::UndoStarted { step: 0 }, None).unwrap();
         assert!(replay.unwinding);
         assert!(replay.take(&EventKind::StepSucceeded { step: 0 }, None).is_err());
+        assert_eq!(replay.open().collect::<Vec<_>>(), [0]);
+        let given_up = EventKind::StepGivenUp { step: 0, why: String::new() };
+        replay.take(&given_up, None).unwrap();
+        assert!(replay.take(&given_up, None).is_err() && replay.take(&EventKind::UndoStarted { step: 0 }, None).is_err());
+        assert_eq!(replay.open().count(), 0);
     }
 
     proptest::proptest! {
         /// Whatever a journal says, replay never panics, and an undone step was begun once.
         #[test]
-        fn replay_is_total(kinds in proptest::collection::vec((0usize..3, 0usize..6), 0..20)) {
+        fn replay_is_total(kinds in proptest::collection::vec((0usize..3, 0usize..7), 0..20)) {
             let mut replay = Replay::new(3);
             for (step, kind) in kinds {
                 let kind = match kind {
@@ -169,6 +184,7 @@ mod tests {
                     2 => EventKind::UndoStarted { step },
                     3 => EventKind::UndoFinished { step },
                     4 => EventKind::Committed,
+                    5 => EventKind::StepGivenUp { step, why: String::new() },
                     _ => EventKind::TaskResumed,
                 };
                 let _ = replay.take(&kind, None);

@@ -1,9 +1,13 @@
 //! Takes back what a task did, newest first, from the receipts alone.
 
-use super::run::{Engine, Outcome};
+use std::collections::BTreeSet;
+
+use super::outcome::Outcome;
+use super::run::Engine;
 use super::state::StepState;
 use crate::event::{EventKind, Verdict};
 use crate::inventory::Entry;
+use crate::plan::Step;
 use crate::{Error, ErrorKind, ErrorReport, Result};
 
 /// How often an undo is tried before the task is stuck.
@@ -14,32 +18,60 @@ impl Engine {
     pub(super) async fn unwind(&self) -> Result<Outcome> {
         let (order, failure) = {
             let replay = self.replay.lock().await;
-            (replay.order.clone(), replay.failure.clone())
+            (replay.open().collect::<Vec<_>>(), replay.failure.clone())
         };
         let failure = failure.unwrap_or_else(|| Error::new(ErrorKind::Interrupted, "the task was cut short").report());
+        let mut halted: Option<(usize, Error)> = None;
         for index in order.into_iter().rev() {
-            if self.state(index).await == StepState::Undone {
+            // What a server held that is gone waits for nobody.
+            if halted.is_some() && !self.is_gone(&self.steps[index].server) {
                 continue;
             }
             if let Err(error) = self.take_back(index).await {
-                if no_way_there(&error) {
-                    return self.wait(index, &error, &failure).await;
-                }
-                let step = &self.steps[index];
-                let by_hand = self.core.registry.actions().get(step).map(|a| a.by_hand(&step.server)).unwrap_or_default();
-                let stuck = Error::new(ErrorKind::Stuck, format!("“{}” could not be taken back on {}", step.summary, step.server))
-                    .context("server", &step.server)
-                    .context("task", self.task.id)
-                    .because(format!("{}; the task was being taken back because: {}", error.chain().join(": "), failure.message))
-                    .hint(format!("by hand: {by_hand}"))
-                    .hint(format!("then `aegir task retry {}` takes back the rest", self.task.id))
-                    .report();
-                self.finish(Verdict::Stuck, &stuck.message).await?;
-                return Ok(Outcome::Stuck(stuck));
+                halted.get_or_insert((index, error));
             }
         }
-        self.finish(Verdict::RolledBack, &format!("everything was taken back: {}", failure.message)).await?;
+        match halted {
+            None => self.rolled_back(failure).await,
+            Some((index, error)) if error.no_way_there() && !self.needs_gone(&error) => self.wait(index, &error, &failure).await,
+            Some((index, error)) => self.stick(index, &error, &failure).await,
+        }
+    }
+
+    /// Whether what did not answer is a server that never will.
+    fn needs_gone(&self, error: &Error) -> bool {
+        error.contexts().iter().any(|(key, value)| *key == "server" && value.parse().is_ok_and(|server| self.is_gone(&server)))
+    }
+
+    async fn rolled_back(&self, mut failure: ErrorReport) -> Result<Outcome> {
+        let replay = self.replay.lock().await;
+        let given_up: Vec<&Step> =
+            self.steps.iter().zip(&replay.steps).filter(|(_, s)| **s == StepState::GivenUp).map(|(s, _)| s).collect();
+        let servers: BTreeSet<&str> = given_up.iter().map(|step| step.server.as_str()).collect();
+        let servers = servers.into_iter().collect::<Vec<_>>().join(", ");
+        drop(replay);
+        let mut summary = format!("everything was taken back: {}", failure.message);
+        if !given_up.is_empty() {
+            let steps = given_up.iter().map(|step| format!("“{}”", step.summary)).collect::<Vec<_>>().join(", ");
+            summary = format!("{steps} went with {servers}, which is gone; everything else was taken back: {}", failure.message);
+            failure.context.push(("given up".to_owned(), format!("{steps} on {servers}")));
+        }
+        self.finish(Verdict::RolledBack, &summary).await?;
         Ok(Outcome::RolledBack(failure))
+    }
+
+    async fn stick(&self, index: usize, error: &Error, failure: &ErrorReport) -> Result<Outcome> {
+        let step = &self.steps[index];
+        let by_hand = self.core.registry.actions().get(step).map(|a| a.by_hand(&step.server)).unwrap_or_default();
+        let stuck = Error::new(ErrorKind::Stuck, format!("“{}” could not be taken back on {}", step.summary, step.server))
+            .context("server", &step.server)
+            .context("task", self.task.id)
+            .because(format!("{}; the task was being taken back because: {}", error.chain().join(": "), failure.message))
+            .hint(format!("by hand: {by_hand}"))
+            .hint(format!("then `aegir task retry {}` takes back the rest", self.task.id))
+            .report();
+        self.finish(Verdict::Stuck, &stuck.message).await?;
+        Ok(Outcome::Stuck(stuck))
     }
 
     /// Ends for now: what a server holds that does not answer cannot be taken back, and is not lost either.
@@ -66,7 +98,7 @@ impl Engine {
             match self.try_undo(index).await {
                 Ok(()) => break Ok(()),
                 // Its own patience is over: that was long enough for a restart.
-                Err(error) if tries >= UNDO_TRIES || no_way_there(&error) => break Err(error),
+                Err(error) if tries >= UNDO_TRIES || error.no_way_there() => break Err(error),
                 // A server that is busy restarting gets a moment.
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(250 * u64::from(tries))).await,
             }
@@ -76,11 +108,18 @@ impl Engine {
                 let entry = self.given_back(index).await;
                 self.say(&EventKind::UndoFinished { step: index }, entry).await
             }
+            Err(error) if error.no_way_there() && self.is_gone(&self.steps[index].server) => self.give_up(index, &error).await,
             Err(error) => {
                 self.say(&EventKind::UndoFailed { step: index, error: error.report() }, Entry::default()).await?;
                 Err(error)
             }
         }
+    }
+
+    /// Nothing was taken back: the ledger forgets what the step made, and learns nothing of what stood there before.
+    async fn give_up(&self, index: usize, error: &Error) -> Result<()> {
+        let release = self.replay.lock().await.acquired[index].clone();
+        self.say(&EventKind::StepGivenUp { step: index, why: error.message().to_owned() }, Entry { release, ..Entry::default() }).await
     }
 
     /// The ledger as it was before the step.
@@ -101,10 +140,4 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-/// Whether the server was not reached at all: it does not answer, shows another host key, or does not let us in. What was
-/// begun there is neither mended nor lost by that.
-fn no_way_there(error: &Error) -> bool {
-    error.kind() == ErrorKind::Unreachable || error.contexts().iter().any(|(key, _)| *key == "check")
 }

@@ -128,6 +128,13 @@ pub enum EventKind {
         /// Why.
         error: ErrorReport,
     },
+    /// A step is not taken back, and never will be: its server is gone for good.
+    StepGivenUp {
+        /// Its index.
+        step: usize,
+        /// What could not be done any more.
+        why: String,
+    },
     /// Everything that can fail succeeded; from here on only forward.
     Committed,
     /// The task ended.

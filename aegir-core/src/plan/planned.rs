@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{Change, Diff, Plan, Step};
 use crate::entity::EntityRef;
 use crate::inventory::LeaseMode;
+use crate::name::ServerName;
 use crate::secret::Keyring;
 use crate::{Error, Result};
 
@@ -56,6 +57,10 @@ pub struct Planned {
     /// What a person should know first.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Servers that are gone for good, as an operator says and they do not deny: what unfinished tasks began there is given
+    /// up first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<ServerName>,
     /// It destroys something on a production server: a driver has an operator type this name before it submits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
@@ -74,6 +79,7 @@ impl Planned {
             basis: Basis::default(),
             touches: Vec::new(),
             warnings: Vec::new(),
+            gone: Vec::new(),
             confirm: None,
         }
     }

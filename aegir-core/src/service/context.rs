@@ -20,12 +20,19 @@ pub struct PlanContext<'a> {
     pub(crate) core: &'a Arc<Core>,
     bindings: Bindings,
     warnings: Mutex<Vec<String>>,
+    gone: Mutex<Vec<ServerName>>,
     reach: tokio::sync::Mutex<Reach>,
 }
 
 impl<'a> PlanContext<'a> {
     pub(crate) fn new(core: &'a Arc<Core>) -> Self {
-        Self { core, bindings: Bindings::default(), warnings: Mutex::default(), reach: tokio::sync::Mutex::default() }
+        Self {
+            core,
+            bindings: Bindings::default(),
+            warnings: Mutex::default(),
+            gone: Mutex::default(),
+            reach: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The inventory. Planning reads it; the changing half is for actions.
@@ -87,5 +94,14 @@ impl<'a> PlanContext<'a> {
 
     pub(crate) fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The plan counts on a server being gone for good.
+    pub(crate) fn give_up(&self, server: &ServerName) {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(server.clone());
+    }
+
+    pub(crate) fn take_gone(&self) -> Vec<ServerName> {
+        std::mem::take(&mut *self.gone.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

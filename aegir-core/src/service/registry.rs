@@ -68,6 +68,7 @@ impl Registry {
         actions.add::<action::ForgetPlatform>();
         actions.add::<action::ForgetSite>();
         actions.add::<action::ForgetServer>();
+        actions.add::<action::Strike>();
         actions.add::<action::PinHostKeys>();
         action::register_machine(&mut actions);
         Self {

@@ -4,6 +4,7 @@ mod bootstrap;
 mod check;
 mod confirm;
 mod find;
+mod gone;
 mod host_key;
 mod login;
 mod machine_prepare;
@@ -79,6 +80,7 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         .collect();
     planned.touches.dedup_by(|a, b| a.0 == b.0);
     planned.warnings = cx.take_warnings();
+    planned.gone = cx.take_gone();
     planned.confirm = confirm::name(request, &cx).await?;
     let entities: Vec<EntityRef> = planned.touches.iter().map(|(e, _)| e.clone()).collect();
     settle(core, planned, draft.plan, &entities).await

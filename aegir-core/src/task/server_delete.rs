@@ -1,8 +1,9 @@
 //! Takes Aegir's configuration off a server that nothing is on, and forgets the server.
 
-use super::{Draft, find, server_change};
+use super::{Draft, find, gone, server_change};
 use crate::action::{ForgetServer, PinHostKeys, PurgeTree, TrashTree};
-use crate::entity::{EntityRef, Resource, ResourceKind, Server, Transport};
+use crate::entity::{EntityRef, Resource, ResourceKind, Server};
+use crate::inventory::SiteFilter;
 use crate::name::ServerName;
 use crate::plan::Plan;
 use crate::service::{Operation, PlanContext};
@@ -10,24 +11,25 @@ use crate::{Error, Result};
 
 pub(super) async fn plan(name: &ServerName, offline: bool, cx: &PlanContext<'_>) -> Result<Draft> {
     let server = find::server(cx.inventory(), name).await?;
-    if *name == ServerName::master() || server.transport == Transport::Local {
+    if gone::is_here(&server) {
         return Err(Error::refused(format!("{name} is the machine Aegir runs on, so it is not deleted")).context("server", name));
     }
     let (web, db) = server_change::users(name, cx).await?;
     let users: Vec<String> = web.into_iter().chain(db).collect();
     if !users.is_empty() {
-        return Err(Error::refused(format!("server {name} still has {}", server_change::in_words(&users)))
-            .context("server", name)
-            .hint(format!("`aegir site list --server {name}` and `aegir platform list` show them; delete or move them first")));
+        let error = Error::refused(format!("server {name} still has {}", server_change::in_words(&users))).context("server", name);
+        return Err(match offline {
+            true => deletions(name, cx).await?.into_iter().fold(error, Error::hint),
+            false => {
+                error.hint(format!("`aegir site list --server {name}` and `aegir platform list` show them; delete or move them first"))
+            }
+        });
     }
     let owner = EntityRef::from(&server);
-    let owned = cx.inventory().owned_by(&owner).await?;
-    let plan = if offline { gone(&server, cx) } else { leave(&server, &owner, &owned, cx).await? };
-    // What the plan strikes by itself may not be struck twice.
-    let left = if offline { owned } else { owned.into_iter().filter(|r| !in_config(&server, r)).collect() };
+    let (plan, owned) = if offline { leave(&server, &owner, cx).await? } else { clear(&server, &owner, cx).await? };
     let master = ServerName::master();
     let unpin = PinHostKeys { of: name.clone(), transport: server.transport.clone(), keys: Vec::new() };
-    let mut plan = plan.then(&master, &owner, &ForgetServer { server: server.clone(), owned: left })?;
+    let mut plan = plan.then(&master, &owner, &ForgetServer { server: server.clone(), owned })?;
     // Last: whoever goes on with this after a crash still gets to the server.
     plan = plan.finally(&master, &owner, &unpin)?;
     Ok(Draft { kind: "server.delete", title: format!("delete server {name}"), subject: owner, plan, reads: Vec::new() })
@@ -38,8 +40,10 @@ fn in_config(server: &Server, resource: &Resource) -> bool {
     resource.kind == ResourceKind::Path && config.covers(resource)
 }
 
-/// Takes the services' configuration away, then the directory it was in; what may hold data stays.
-async fn leave(server: &Server, owner: &EntityRef, owned: &[Resource], cx: &PlanContext<'_>) -> Result<Plan> {
+/// Takes the services' configuration away, then the directory it was in; what may hold data stays. And what then is left
+/// to strike from the ledger: what the plan strikes by itself may not be struck twice.
+async fn clear(server: &Server, owner: &EntityRef, cx: &PlanContext<'_>) -> Result<(Plan, Vec<Resource>)> {
+    let mut owned = cx.inventory().owned_by(owner).await?;
     let mut plan = Plan::empty();
     let mut order = cx.registry().service_order();
     order.reverse();
@@ -56,15 +60,36 @@ async fn leave(server: &Server, owner: &EntityRef, owned: &[Resource], cx: &Plan
         plan = plan.finally(&server.name, owner, &PurgeTree { path: trash })?;
     }
     cx.warn(format!("backups, the account {} and the packages on {} stay", server.user, server.name));
-    Ok(plan)
+    owned.retain(|resource| !in_config(server, resource));
+    Ok((plan, owned))
 }
 
-fn gone(server: &Server, cx: &PlanContext<'_>) -> Plan {
+/// Does nothing there: the machine is gone.
+async fn leave(server: &Server, owner: &EntityRef, cx: &PlanContext<'_>) -> Result<(Plan, Vec<Resource>)> {
+    let name = &server.name;
+    if !gone::is_gone(server, cx).await? {
+        return Err(Error::refused(format!("server {name} is not gone: it answers"))
+            .context("server", name)
+            .hint(format!("`aegir server delete {name}`")));
+    }
     cx.warn(format!(
-        "nothing is done on {}: if it still runs, it keeps {}, its backups, and Aegir's key in {}",
-        server.name,
+        "nothing is done on {name}: if it still runs, it keeps {}, its backups, and Aegir's key in {}",
         server.config_dir(),
         server.root.join(".ssh/authorized_keys")
     ));
-    Plan::empty()
+    Ok((Plan::empty(), gone::owned(owner, name, cx).await?))
+}
+
+/// The commands that delete all that stands on a server which is gone, in an order that works.
+async fn deletions(name: &ServerName, cx: &PlanContext<'_>) -> Result<Vec<String>> {
+    let mut commands = Vec::new();
+    for summary in cx.inventory().sites(&SiteFilter::default()).await? {
+        let site = cx.inventory().site(&summary.uri).await?;
+        if summary.server == *name || site.is_some_and(|site| site.database.server == *name) {
+            commands.push(format!("`aegir site delete {} --offline`", summary.uri));
+        }
+    }
+    let platforms = cx.inventory().platforms().await?.into_iter().filter(|platform| platform.server == *name);
+    commands.extend(platforms.map(|platform| format!("`aegir platform delete {} --offline`", platform.name)));
+    Ok(commands)
 }

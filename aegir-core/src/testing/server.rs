@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -41,6 +42,7 @@ pub struct FakeServer {
     nodes: Mutex<BTreeMap<Utf8PathBuf, Node>>,
     commands: Mutex<Vec<String>>,
     answers: Vec<Answer>,
+    unplugged: AtomicBool,
 }
 
 impl std::fmt::Debug for FakeServer {
@@ -52,7 +54,14 @@ impl std::fmt::Debug for FakeServer {
 impl FakeServer {
     /// A machine with these directories; parents are made too.
     pub fn new(name: ServerName, facts: Facts, directories: &[&str]) -> Self {
-        let fake = Self { name, facts, nodes: Mutex::default(), commands: Mutex::default(), answers: Vec::new() };
+        let fake = Self {
+            name,
+            facts,
+            nodes: Mutex::default(),
+            commands: Mutex::default(),
+            answers: Vec::new(),
+            unplugged: AtomicBool::new(false),
+        };
         for dir in directories {
             for path in Utf8Path::new(dir).ancestors().collect::<Vec<_>>().into_iter().rev() {
                 fake.lock().entry(path.to_owned()).or_insert(Node::new(FileKind::Dir, 0o755, "aegir", []));
@@ -80,6 +89,18 @@ impl FakeServer {
     /// Takes a file away.
     pub fn take(&self, path: &str) {
         self.lock().remove(Utf8Path::new(path));
+    }
+
+    /// Pulls its cable: from now on nobody gets there. Or puts it back.
+    pub fn unplug(&self, out: bool) {
+        self.unplugged.store(out, Ordering::SeqCst);
+    }
+
+    fn plugged(&self) -> Result<()> {
+        if self.unplugged.load(Ordering::SeqCst) {
+            return Err(Error::unreachable(format!("server {} does not answer", self.name)).context("server", &self.name));
+        }
+        Ok(())
     }
 
     /// The whole file system as lines, to compare worlds.
@@ -145,10 +166,16 @@ impl Server for FakeServer {
     }
 
     async fn facts(&self) -> Result<Facts> {
+        self.plugged()?;
         Ok(self.facts.clone())
     }
 
+    async fn reach(&self) -> Result<()> {
+        self.plugged()
+    }
+
     async fn run(&self, command: &Command) -> Result<Output> {
+        self.plugged()?;
         self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command.to_string());
         self.answers
             .iter()
@@ -158,6 +185,7 @@ impl Server for FakeServer {
     }
 
     async fn feed(&self, command: &Command, mut stream: Stream) -> Result<Output> {
+        self.plugged()?;
         while let Some(piece) = stream.recv().await {
             piece.map_err(|e| Error::failed(format!("feeding {command}")).because(e))?;
         }
@@ -165,18 +193,22 @@ impl Server for FakeServer {
     }
 
     async fn survey(&self, root: &Utf8Path, keep: &Keep) -> Result<Survey> {
+        self.plugged()?;
         super::tree::survey(&self.lock(), root, keep)
     }
 
     async fn unpack(&self, into: &Utf8Path, package: &Arc<Package>, _packing: Packing, _progress: &Arc<Progress>) -> Result<()> {
+        self.plugged()?;
         super::tree::unpack(&mut self.lock(), into, package).map_err(|e| self.problem("sending a tree to", into, "it broke off").because(e))
     }
 
     async fn amend(&self, tree: &Utf8Path, ops: &[Op], late: bool) -> Result<()> {
+        self.plugged()?;
         super::tree::amend(&mut self.lock(), tree, ops, late).map_err(|why| self.problem("changing", tree, &why))
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
+        self.plugged()?;
         Ok(self.lock().get(path).map(|n| FileStat {
             kind: n.kind.clone(),
             mode: n.mode,
@@ -188,6 +220,7 @@ impl Server for FakeServer {
     }
 
     async fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>> {
+        self.plugged()?;
         match self.lock().get(path) {
             Some(node) if node.kind == FileKind::File => Ok(Some(node.content.clone())),
             Some(_) => Err(self.problem("reading", path, "it is no file")),
@@ -196,6 +229,7 @@ impl Server for FakeServer {
     }
 
     async fn list(&self, path: &Utf8Path) -> Result<Option<Vec<String>>> {
+        self.plugged()?;
         let nodes = self.lock();
         if nodes.get(path).is_none_or(|n| n.kind != FileKind::Dir) {
             return Ok(None);
@@ -204,6 +238,7 @@ impl Server for FakeServer {
     }
 
     async fn write(&self, file: &FileSpec) -> Result<()> {
+        self.plugged()?;
         let mut nodes = self.lock();
         self.require_parent(&nodes, "writing", &file.path)?;
         if nodes.get(&file.path).is_some_and(|n| n.kind == FileKind::Dir) {
@@ -214,6 +249,7 @@ impl Server for FakeServer {
     }
 
     async fn make_dir(&self, dir: &DirSpec) -> Result<()> {
+        self.plugged()?;
         let mut nodes = self.lock();
         self.require_parent(&nodes, "making", &dir.path)?;
         if nodes.get(&dir.path).is_some_and(|n| n.kind != FileKind::Dir) {
@@ -224,6 +260,7 @@ impl Server for FakeServer {
     }
 
     async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()> {
+        self.plugged()?;
         let mut nodes = self.lock();
         self.require_parent(&nodes, "linking", path)?;
         nodes.insert(path.to_owned(), Node::new(FileKind::Link(target.to_owned()), 0o777, "aegir", []));
@@ -231,6 +268,7 @@ impl Server for FakeServer {
     }
 
     async fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        self.plugged()?;
         let mut nodes = self.lock();
         self.require_parent(&nodes, "moving to", to)?;
         if nodes.contains_key(to) || !nodes.contains_key(from) {
@@ -241,6 +279,7 @@ impl Server for FakeServer {
     }
 
     async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched> {
+        self.plugged()?;
         let content = self.read(path).await?.ok_or_else(|| self.problem("fetching", path, "there is no such file"))?;
         let problem = |e: std::io::Error| self.problem("fetching", path, &e.to_string());
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(into).map_err(problem)?;
@@ -249,10 +288,12 @@ impl Server for FakeServer {
     }
 
     async fn forward(&self, socket: &Utf8Path) -> Result<Tunnel> {
+        self.plugged()?;
         Ok(Tunnel::direct(socket))
     }
 
     async fn remove(&self, path: &OwnedPath) -> Result<()> {
+        self.plugged()?;
         self.lock().retain(|p, _| !p.starts_with(path.as_path()));
         Ok(())
     }
