@@ -5,6 +5,7 @@ mod crash;
 mod database;
 mod drupal;
 mod fleet;
+mod gone;
 mod platform;
 mod seed;
 mod site;

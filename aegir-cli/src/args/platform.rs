@@ -54,11 +54,16 @@ pub(crate) enum PlatformVerb {
         change: ChangeArgs,
     },
     /// Forget a platform without sites; its code goes wherever Aegir put it
-    #[command(after_help = "Examples:\n  aegir platform delete d10 --dry-run\n  aegir platform delete d10 --yes")]
+    #[command(
+        after_help = "Examples:\n  aegir platform delete d10 --dry-run\n  aegir platform delete d10 --yes\n  aegir platform delete web1-wp --offline"
+    )]
     Delete {
         /// Its name
         #[arg(add = ArgValueCandidates::new(complete::platforms))]
         platform: String,
+        /// Its server is gone for good: do nothing there
+        #[arg(long)]
+        offline: bool,
         #[command(flatten)]
         change: ChangeArgs,
     },

@@ -48,9 +48,15 @@ pub(crate) enum SiteVerb {
     Disable(OneSite),
     /// Archive a site, then remove it
     #[command(
-        after_help = "The archive stays below ROOT/backups.\n\nExamples:\n  aegir site delete example.org --dry-run\n  aegir site delete example.org --yes"
+        after_help = "The archive stays below ROOT/backups.\n\nExamples:\n  aegir site delete example.org --dry-run\n  aegir site delete example.org --yes\n  aegir site delete example.org --offline"
     )]
-    Delete(OneSite),
+    Delete {
+        #[command(flatten)]
+        one: OneSite,
+        /// Its web server, or the server of its database, is gone for good: archive and remove what the other has
+        #[arg(long)]
+        offline: bool,
+    },
     /// Print a link that logs its first visitor in as the first account, once
     #[command(after_help = "The link is a secret: it works for whoever opens it first.\n\nExamples:\n  aegir site login example.org")]
     Login {

@@ -32,8 +32,8 @@ pub(crate) async fn platform(verb: PlatformVerb, session: &Session) -> Result<u8
         }
         PlatformVerb::Lock { platform, change } => lock(&platform, true, &change, session).await,
         PlatformVerb::Unlock { platform, change } => lock(&platform, false, &change, session).await,
-        PlatformVerb::Delete { platform, change } => {
-            let request = Request::DeletePlatform { platform: PlatformName::parse(&platform)? };
+        PlatformVerb::Delete { platform, offline, change } => {
+            let request = Request::DeletePlatform { platform: PlatformName::parse(&platform)?, offline };
             change::run(&Wanted::new(request).asking().next("aegir platform list"), &change, session).await
         }
     }

@@ -12,7 +12,7 @@ mod setting;
 pub use bindings::Bindings;
 pub use check::{Check, Finding, as_root, set_up};
 pub use context::PlanContext;
-pub use operation::{Account, Code, Operation};
+pub use operation::{Account, Code, Dump, Operation};
 pub use plugin::{Capabilities, Plugin, Service, ServiceType};
 pub use preparation::{Fed, Preparation, RootFile, Switches, SystemService};
 pub use registry::{Registry, TypeInfo};

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::entity::{Codebase, Platform, Server, SiteContext};
-use crate::name::SiteUri;
+use crate::name::{ServerName, SiteUri};
 use crate::secret::Sealed;
 use crate::server::Observer;
 
@@ -34,6 +34,15 @@ impl Code {
     pub fn docroot(&self, codebase: &Codebase) -> Utf8PathBuf {
         if codebase.docroot.as_str().is_empty() { self.root.clone() } else { self.root.join(&codebase.docroot) }
     }
+}
+
+/// A dump of a site's database.
+#[derive(Clone, Copy, Debug)]
+pub struct Dump<'a> {
+    /// The server that has it: the site's web server, or where that is gone, the database's.
+    pub server: &'a ServerName,
+    /// The file there, mode 0600.
+    pub file: &'a Utf8Path,
 }
 
 /// What to plan. A type that has nothing to do for one answers with an empty plan.
@@ -95,19 +104,19 @@ pub enum Operation<'a> {
         /// The site; a disabled one gets a virtual host that says so.
         site: &'a SiteContext,
     },
-    /// Database services: dump a site's database to a file on its web server.
+    /// Database services: dump a site's database to a file.
     DumpSite {
         /// The site.
         site: &'a SiteContext,
-        /// The file to write, mode 0600.
-        into: &'a Utf8Path,
+        /// Where to; nothing stands there.
+        into: Dump<'a>,
     },
     /// Remove a site. Everything but clean-up must be able to come back. A `dump` holds the database.
     DeleteSite {
         /// The site.
         site: &'a SiteContext,
         /// The dump that was made before, from which an undo loads.
-        dump: &'a Utf8Path,
+        dump: Dump<'a>,
     },
 }
 

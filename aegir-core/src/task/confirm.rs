@@ -10,8 +10,8 @@ use crate::service::PlanContext;
 pub(super) async fn name(request: &Request, cx: &PlanContext<'_>) -> Result<Option<String>> {
     let (server, name) = match request {
         Request::DeleteServer { server, .. } => (server.clone(), server.to_string()),
-        Request::DeletePlatform { platform } => (of_platform(platform, cx).await?, platform.to_string()),
-        Request::DeleteSite { site } => {
+        Request::DeletePlatform { platform, .. } => (of_platform(platform, cx).await?, platform.to_string()),
+        Request::DeleteSite { site, .. } => {
             let platform = find::site(cx.inventory(), site).await?.platform;
             (of_platform(&platform, cx).await?, site.to_string())
         }

@@ -68,11 +68,11 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         Request::AddPlatform(new) => platform_add::plan(new, &cx).await,
         Request::VerifyPlatform { platform } => platform_verify::plan(platform, &cx).await,
         Request::ChangePlatform(change) => platform_change::plan(change, &cx).await,
-        Request::DeletePlatform { platform } => platform_delete::plan(platform, &cx).await,
+        Request::DeletePlatform { platform, offline } => platform_delete::plan(platform, *offline, &cx).await,
         Request::InstallSite(new) => site_install::plan(new, &cx).await,
         Request::VerifySite { site } => site_verify::plan(site, &cx).await,
         Request::ChangeSite(change) => site_change::plan(change, &cx).await,
-        Request::DeleteSite { site } => site_delete::plan(site, &cx).await,
+        Request::DeleteSite { site, offline } => site_delete::plan(site, *offline, &cx).await,
     }?;
     let mut planned = Planned::new(draft.kind, draft.subject.clone(), draft.title);
     planned.touches = std::iter::once((draft.subject.clone(), LeaseMode::Exclusive))

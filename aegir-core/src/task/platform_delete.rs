@@ -1,14 +1,15 @@
 //! Forgets a platform without sites; removes its code wherever Aegir put it.
 
-use super::{Draft, find, platform_code};
-use crate::action::{ForgetPlatform, PurgeTree, TrashTree};
-use crate::entity::EntityRef;
+use super::{Draft, find, gone, platform_code};
+use crate::action::{ForgetPlatform, PurgeTree, Strike, TrashTree};
+use crate::entity::{EntityRef, Platform, Server};
 use crate::inventory::SiteFilter;
 use crate::name::{PlatformName, ServerName};
+use crate::plan::Plan;
 use crate::service::{Operation, PlanContext};
 use crate::{Error, Result};
 
-pub(super) async fn plan(name: &PlatformName, cx: &PlanContext<'_>) -> Result<Draft> {
+pub(super) async fn plan(name: &PlatformName, offline: bool, cx: &PlanContext<'_>) -> Result<Draft> {
     let platform = find::platform(cx.inventory(), name).await?;
     let server = find::server(cx.inventory(), &platform.server).await?;
     let sites = cx.inventory().sites(&SiteFilter { platform: Some(name.clone()), server: None }).await?;
@@ -18,13 +19,11 @@ pub(super) async fn plan(name: &PlatformName, cx: &PlanContext<'_>) -> Result<Dr
             .hint(format!("`aegir site list --platform {name}` shows them; delete or migrate them first")));
     }
     let owner = EntityRef::from(&platform);
-    let operation = Operation::DeletePlatform { platform: &platform, server: &server };
-    let mut plan = cx.service_type(&server, "web")?.plan(&operation, cx).await?;
-    plan = plan.and_then(cx.registry().application_named(&platform.codebase.application)?.plan(&operation, cx).await?);
+    let mut plan = if offline { leave(&platform, &server, cx).await? } else { clear(&platform, &server, cx).await? };
     let trash = platform.path.with_file_name(format!(".deleted-{}-{}", name, uuid::Uuid::now_v7().simple()));
     // What a remote server has was sent there; what the master has may be somebody's own.
     let mut holders: Vec<&ServerName> = Vec::new();
-    if platform_code::is_remote(&server) {
+    if platform_code::is_remote(&server) && !offline {
         holders.push(&server.name);
     }
     let master = ServerName::master();
@@ -40,7 +39,7 @@ pub(super) async fn plan(name: &PlatformName, cx: &PlanContext<'_>) -> Result<Dr
             &PurgeTree { path: trash.clone() },
         )?;
     }
-    plan = plan.then(&server.name, &owner, &ForgetPlatform { name: name.clone() })?;
+    plan = plan.then(&master, &owner, &ForgetPlatform { name: name.clone() })?;
     Ok(Draft {
         kind: "platform.delete",
         title: format!("delete platform {name}"),
@@ -48,4 +47,25 @@ pub(super) async fn plan(name: &PlatformName, cx: &PlanContext<'_>) -> Result<Dr
         plan,
         reads: vec![EntityRef::from(&server)],
     })
+}
+
+/// Takes away what services and application have for it on its server.
+async fn clear(platform: &Platform, server: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
+    let operation = Operation::DeletePlatform { platform, server };
+    let application = cx.registry().application_named(&platform.codebase.application)?;
+    Ok(cx.service_type(server, "web")?.plan(&operation, cx).await?.and_then(application.plan(&operation, cx).await?))
+}
+
+/// Forgets what it has on a server that is gone.
+async fn leave(platform: &Platform, server: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
+    let (name, gone) = (&platform.name, &server.name);
+    if !gone::is_gone(server, cx).await? {
+        return Err(Error::refused(format!("what platform {name} stands on is not gone: {gone} answers"))
+            .context("platform", name)
+            .hint(format!("`aegir platform delete {name}`")));
+    }
+    cx.warn(format!("nothing is done on {gone}: if it still runs, it keeps the code at {}, with all that was put there", platform.path));
+    let owner = EntityRef::from(platform);
+    let owned = gone::owned(&owner, gone, cx).await?;
+    Plan::empty().then(&ServerName::master(), &owner, &Strike { gone: gone.clone(), owned })
 }

@@ -46,6 +46,9 @@ pub enum Request {
     DeletePlatform {
         /// Which.
         platform: PlatformName,
+        /// Its server is gone: do nothing there.
+        #[serde(default)]
+        offline: bool,
     },
     /// Make a site.
     InstallSite(InstallSite),
@@ -60,6 +63,9 @@ pub enum Request {
     DeleteSite {
         /// Which.
         site: SiteUri,
+        /// Its web server, or the server of its database, is gone: archive and remove what the other has.
+        #[serde(default)]
+        offline: bool,
     },
 }
 

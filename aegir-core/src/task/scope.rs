@@ -16,20 +16,23 @@ pub(crate) async fn scope(core: &Arc<Core>, request: &Request) -> Result<Vec<Ent
         Request::PrepareMachine(_) => {}
         Request::EnrolServer(new) => scope.server(&new.name),
         Request::VerifyServer { server } | Request::DeleteServer { server, offline: false } => scope.server(server),
-        // What waits for it would wait for ever, or does so because of how it is reached now.
-        Request::DeleteServer { offline: true, .. } | Request::ChangeServer(_) => {}
+        // What waits for a server that is gone ends when the plan runs; or it waits because of how a server is reached now.
+        Request::DeleteServer { offline: true, .. }
+        | Request::DeletePlatform { offline: true, .. }
+        | Request::DeleteSite { offline: true, .. }
+        | Request::ChangeServer(_) => {}
         Request::AddPlatform(new) => {
             scope.platform(&new.name).await?;
             scope.server(&new.server);
         }
         Request::ChangePlatform(change) => scope.platform(&change.platform).await?,
-        Request::VerifyPlatform { platform } | Request::DeletePlatform { platform } => scope.platform(platform).await?,
+        Request::VerifyPlatform { platform } | Request::DeletePlatform { platform, .. } => scope.platform(platform).await?,
         Request::InstallSite(new) => {
             scope.site(&new.uri).await?;
             scope.platform(&new.platform).await?;
             new.db_server.iter().for_each(|server| scope.server(server));
         }
-        Request::VerifySite { site } | Request::DeleteSite { site } => scope.site(site).await?,
+        Request::VerifySite { site } | Request::DeleteSite { site, .. } => scope.site(site).await?,
         Request::ChangeSite(change) => scope.site(&change.uri).await?,
     }
     Ok(scope.entities)

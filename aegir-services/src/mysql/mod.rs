@@ -87,8 +87,8 @@ impl ServiceType for MySql {
             Operation::VerifyServer { .. } | Operation::DeleteServer { .. } => Ok(Plan::empty()),
             Operation::ProvideDatabase { uri, web, db } => provide::plan(&self.config, uri, web, db, cx).await,
             Operation::VerifySite { site } => plan::verify_site(&self.config, site, cx).await,
-            Operation::DumpSite { site, into } => plan::dump_site(&self.config, site, into),
-            Operation::DeleteSite { site, dump } => plan::delete_site(&self.config, site, dump, cx).await,
+            Operation::DumpSite { site, into } => plan::dump_site(&self.config, site, *into),
+            Operation::DeleteSite { site, dump } => plan::delete_site(&self.config, site, *dump, cx).await,
             other => Err(Error::new(ErrorKind::Unsupported, format!("mysql cannot {}", other.name()))),
         }
     }

@@ -2,9 +2,8 @@
 
 use aegir_core::entity::{EntityRef, SiteContext};
 use aegir_core::plan::Plan;
-use aegir_core::service::PlanContext;
+use aegir_core::service::{Dump, PlanContext};
 use aegir_core::{Error, Result};
-use camino::Utf8Path;
 
 use super::database::exists;
 use super::{Access, Config, DropDatabase, DropUser, DumpDatabase, provide};
@@ -23,11 +22,11 @@ pub(super) async fn verify_site(config: &Config, site: &SiteContext, cx: &PlanCo
     provide::users(&access, database, &site.db, &EntityRef::from(&site.site), false)
 }
 
-/// On the web server. On the database server's own machine the administrator dumps, who may read routines that others
-/// defined; from elsewhere the site's own user does, for only that one may connect.
-pub(super) fn dump_site(config: &Config, site: &SiteContext, into: &Utf8Path) -> Result<Plan> {
+/// On the database server's own machine the administrator dumps, who may read routines that others defined; on the web
+/// server the site's own user does, for only that one may connect from there.
+pub(super) fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_>) -> Result<Plan> {
     let database = &site.site.database;
-    let access = if site.web.name == site.db.name {
+    let access = if *into.server == site.db.name {
         config.access(&site.db)?
     } else {
         Access {
@@ -39,12 +38,12 @@ pub(super) fn dump_site(config: &Config, site: &SiteContext, into: &Utf8Path) ->
             password: Some(database.password.clone()),
         }
     };
-    let dump = DumpDatabase { access, database: database.name.clone(), into: into.to_owned() };
-    Plan::empty().then(&site.web.name, &EntityRef::from(&site.site), &dump)
+    let dump = DumpDatabase { access, database: database.name.clone(), into: into.file.to_owned() };
+    Plan::empty().then(into.server, &EntityRef::from(&site.site), &dump)
 }
 
 /// Users first, then the database: nobody writes any more when it goes.
-pub(super) async fn delete_site(config: &Config, site: &SiteContext, dump: &Utf8Path, cx: &PlanContext<'_>) -> Result<Plan> {
+pub(super) async fn delete_site(config: &Config, site: &SiteContext, dump: Dump<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
     let access = config.access(&site.db)?;
     // Refused now rather than half-way: a database server that does not answer, or lets nobody drop.
     drop(access.connect(cx).await?);
@@ -57,6 +56,6 @@ pub(super) async fn delete_site(config: &Config, site: &SiteContext, dump: &Utf8
     plan.then(
         &site.db.name,
         &owner,
-        &DropDatabase { access, database: database.name.clone(), dump: dump.to_owned(), dump_server: site.web.name.clone() },
+        &DropDatabase { access, database: database.name.clone(), dump: dump.file.to_owned(), dump_server: dump.server.clone() },
     )
 }

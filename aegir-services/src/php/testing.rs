@@ -231,5 +231,5 @@ pub(crate) fn verify(uri: &str) -> Request {
 
 /// A site, deleted.
 pub(crate) fn delete(uri: &str) -> Request {
-    Request::DeleteSite { site: SiteUri::parse(uri).unwrap() }
+    Request::DeleteSite { site: SiteUri::parse(uri).unwrap(), offline: false }
 }
