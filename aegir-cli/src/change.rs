@@ -1,5 +1,6 @@
 //! The way of every changing verb: recover, plan, confirm, submit, follow, tell.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
@@ -53,10 +54,12 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
     let mut signals = Signals::listen()?;
     let next = wanted.next.as_deref();
     let mut title = String::new();
+    let mut said = BTreeSet::new();
     // Signals stop the task once it runs.
     let cancel = Cancel::default();
     let begun = aegir.start(&wanted.request, &cancel, |planned| {
-        planned.warnings.iter().for_each(|warning| ui.warn(warning));
+        // A plan that went stale is made again, with the same warnings.
+        planned.warnings.iter().filter(|warning| said.insert((*warning).clone())).for_each(|warning| ui.warn(warning));
         title.clone_from(&planned.title);
         if wanted.ask && !planned.is_empty() {
             confirm(planned, args, session)?;

@@ -45,6 +45,11 @@ impl Reach {
         Ok(reach)
     }
 
+    /// A server that the steps say how to reach.
+    pub(crate) fn server(&self, name: &ServerName) -> Option<&ServerEntity> {
+        self.servers.get(name)
+    }
+
     /// Reaches a server so from now on.
     pub(crate) fn expect(&mut self, server: &ServerEntity, agreed: Vec<HostKey>) {
         if !agreed.is_empty() {

@@ -14,14 +14,15 @@ pub fn break_every_step(aegir: &Installation, remotes: &[Host], args: &[&str]) {
     let steps = plan["item"]["steps"].as_array().map_or(0, |steps| steps.iter().filter(|s| s["after_commit"] == false).count());
     assert!(steps > 0, "{args:?} has no steps to break");
     let worlds = || remotes.iter().map(world_of).collect::<Vec<World>>();
-    let before = (aegir.world(), aegir.knowledge(), worlds());
+    let knowledge = || format!("{}\n{}", aegir.knowledge(), aegir.ledger());
+    let before = (aegir.world(), knowledge(), worlds());
     for step in 0..steps {
         for fault in ["fail-before", "fail-after"] {
             let what = format!("{args:?} with {fault}:{step},twice");
             let run = aegir.faulty(&format!("{fault}:{step},twice"), args.iter().copied().chain(["--yes"]));
             assert_eq!(run.status, 1, "{what} ended with {}: {}", run.status, run.stderr);
             aegir.assert_unchanged(&before.0, &what);
-            assert_eq!(before.1, aegir.knowledge(), "{what} changed the inventory");
+            assert_eq!(before.1, knowledge(), "{what} changed the inventory");
             for (remote, (before, after)) in remotes.iter().zip(before.2.iter().zip(worlds())) {
                 let changes = before.diff(&after);
                 assert!(changes.is_empty(), "{what} left changes on {}:\n{}", remote.name(), changes.join("\n"));

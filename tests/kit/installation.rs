@@ -142,6 +142,15 @@ impl Installation {
         self.host.exec_as("aegir", ["php", "-r", DUMP]).ok()
     }
 
+    /// Every row of the ownership ledger.
+    #[must_use]
+    pub fn ledger(&self) -> String {
+        let rows = self.rows();
+        let mut ledger: Vec<&str> = rows.lines().filter(|row| row.starts_with("ledger ")).collect();
+        ledger.sort_unstable();
+        ledger.join("\n")
+    }
+
     /// Fails the test unless nothing has changed since `before`.
     #[track_caller]
     pub fn assert_unchanged(&self, before: &World, what: &str) {

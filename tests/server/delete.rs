@@ -5,6 +5,11 @@ use aegir_testkit::fleet::Fleet;
 
 use crate::{BINARY, WEB1, add_platform, pins, refuse};
 
+/// Short patience, so that what is gone is noticed while a test waits.
+fn impatient(fleet: &Fleet) {
+    fleet.master.host.write("/etc/aegir/aegir.toml", "connect_seconds = 2\nsilence_seconds = 2\n");
+}
+
 #[test]
 fn it_leaves_the_machine_as_the_bootstrap_left_it() {
     let fleet = Fleet::bare(BINARY, &["web1"]);
@@ -28,14 +33,40 @@ fn it_leaves_the_machine_as_the_bootstrap_left_it() {
 fn not_while_anything_is_on_it() {
     let fleet = Fleet::new(BINARY, &["web1"]);
     add_platform(&fleet, "wp", WEB1);
-    for offline in [&["server", "delete", WEB1, "--yes"][..], &["server", "delete", WEB1, "--yes", "--offline"]] {
-        refuse(&fleet, &[(offline, 8, "platform wp")]);
-    }
+    refuse(&fleet, &[(&["server", "delete", WEB1, "--yes"], 8, "platform wp")]);
+    // Each hint is a command that helps.
+    refuse(&fleet, &[(&["server", "delete", WEB1, "--yes", "--offline"], 8, "`aegir platform delete wp --offline`")]);
+    fleet.aegir(["platform", "delete", "wp", "--yes"]).ok();
+    refuse(&fleet, &[(&["server", "delete", WEB1, "--yes", "--offline"], 8, "`aegir server delete web1.example.com`")]);
+}
+
+#[test]
+fn one_that_went_while_it_was_enrolled_is_forgotten() {
+    let fleet = Fleet::bare(BINARY, &["web1"]);
+    impatient(&fleet);
+    let web1 = &fleet.remotes[0];
+    fleet.bootstrap(web1, &[]).ok();
+    let key = Fleet::fingerprint(web1);
+    let add = ["server", "add", WEB1, "--stage", "test", "--host-key", &key];
+    // Pinned, and the first directory is made.
+    let killed = fleet.faulty("die-event:6", add);
+    assert!(matches!(killed.status, 137 | -9 | 9), "{killed:?}");
+    web1.power_off();
+    assert_eq!(fleet.aegir(["task", "recover"]).status, 9);
+    let again = fleet.aegir(add);
+    assert!(again.status == 9 && again.stderr.contains("`aegir server delete web1.example.com --offline`"), "{}", again.stderr);
+    let run = fleet.aegir(["server", "delete", WEB1, "--offline", "--yes"]);
+    assert!(run.success() && run.stderr.contains("is given up"), "{}", run.stderr);
+    assert_eq!(fleet.json(["task", "list", "--state", "waiting"])["items"], serde_json::json!([]));
+    assert!(!fleet.rows().lines().any(|row| row.starts_with("ledger ") && row.contains(WEB1)), "{}", fleet.rows());
+    assert_eq!(pins(&fleet), "");
+    refuse(&fleet, &[(&["server", "delete", WEB1, "--offline", "--yes"], 5, WEB1)]);
 }
 
 #[test]
 fn a_machine_that_is_gone_is_forgotten() {
     let fleet = Fleet::new(BINARY, &["web1", "web2"]);
+    impatient(&fleet);
     fleet.remotes[0].power_off();
     let before = (fleet.world(), fleet.knowledge());
     let run = fleet.aegir(["server", "delete", WEB1, "--yes"]);

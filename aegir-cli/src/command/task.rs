@@ -26,15 +26,18 @@ pub(crate) async fn task(verb: TaskVerb, session: &Session) -> Result<u8> {
 async fn retry(id: TaskId, session: &Session) -> Result<u8> {
     let outcome = session.aegir.retry(id).await?;
     let title = format!("retry of task {id}");
-    if !matches!(outcome, Outcome::RolledBack(_)) {
+    let Outcome::RolledBack(report) = &outcome else {
         ui::ended(&session.ui, &title, Some(id), &outcome, None);
         return Ok(exit::of_outcome(&outcome));
-    }
+    };
     // A stuck task that could be taken back after all is what was asked for.
     if session.ui.json {
         session.ui.item("Outcome", || ui::outcome_item(&title, Some(id), &outcome), String::new);
     }
-    session.ui.say(&format!("task {id} is taken back now, all of it"));
+    match report.context.iter().find(|(key, _)| key == "given up") {
+        None => session.ui.say(&format!("task {id} is taken back now, all of it")),
+        Some((_, what)) => session.ui.warn(&format!("task {id} is taken back now, but for what is gone: {what}")),
+    }
     Ok(exit::DONE)
 }
 

@@ -18,7 +18,7 @@ pub use outcome::{Cancel, Outcome, RunningTask};
 pub use recover::Recovered;
 pub use state::{Replay, StepState};
 
-pub(crate) use give_up::{give_up, left_on};
+pub(crate) use give_up::{give_up, left_on, reached, unfinished};
 pub(crate) use recover::{make_way, recover, recover_all, retry};
 pub(crate) use settle::{check_basis, settle};
 pub(crate) use submit::submit;

@@ -123,6 +123,7 @@ pub(crate) async fn make_way(core: &Arc<Core>, entities: &[EntityRef]) -> Result
             Ok(outcome @ Outcome::Waiting(_)) if !in_the_way => recovered.push(Recovered { id, outcome }),
             Ok(Outcome::Waiting(report) | Outcome::Stuck(report)) if in_the_way => {
                 let blocked = Error::new(report.kind, format!("{subject} is not as it should be: task {id} is not taken back yet"));
+                let blocked = report.hints.iter().cloned().fold(blocked, Error::hint);
                 return Err(blocked
                     .context("task", id)
                     .because(report.to_error())

@@ -7,7 +7,7 @@ use chrono::Utc;
 use super::outcome::{Cancel, RunningTask};
 use super::run::{Engine, start};
 use super::state::Replay;
-use super::{check_basis, give_up, make_way, recover};
+use super::{check_basis, give_up, make_way, reached, recover};
 use crate::entity::EntityRef;
 use crate::event::Verdict;
 use crate::inventory::{Lease, Task, TaskId, TaskState, ran_before};
@@ -18,12 +18,12 @@ use crate::{Error, Result};
 /// Stores a planned operation as a task, takes its locks, and starts it.
 pub(crate) async fn submit(core: &Arc<Core>, planned: Planned, cancel: Cancel) -> Result<RunningTask> {
     recover(core).await?;
-    still_gone(core, &planned).await?;
-    give_up(core, &planned.gone).await?;
-    make_way(core, &stands_on(&planned)).await?;
     if let Some(before) = core.inventory.task_of_plan(planned.id).await? {
         return Err(ran_before(before));
     }
+    still_gone(core, &planned).await?;
+    give_up(core, &planned.gone).await?;
+    make_way(core, &stands_on(&planned)).await?;
     // Before anything is stored: a plan that is refused here may still be applied when its world is back.
     check_basis(core, &planned).await?;
     let task = Task {
@@ -59,7 +59,7 @@ fn stands_on(planned: &Planned) -> Vec<EntityRef> {
 /// An operator may have thought about it for a while: a machine that answers again is not given up.
 async fn still_gone(core: &Arc<Core>, planned: &Planned) -> Result<()> {
     for name in &planned.gone {
-        if let Some(server) = core.inventory.server(name).await?
+        if let Some(server) = reached(core, name).await?
             && core.answers(&server).await?
         {
             return Err(Error::conflict(format!("the plan “{}” no longer fits: {name} answers again", planned.title))

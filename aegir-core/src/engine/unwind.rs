@@ -83,6 +83,7 @@ impl Engine {
             .because(format!("{}; the task was being taken back because: {}", error.chain().join(": "), failure.message))
             .hint(format!("`aegir doctor {}` shows what is wrong with it", step.server))
             .hint(format!("the next command that works with {} takes back the rest; so does `aegir task recover`", step.server))
+            .hint(format!("if that machine is gone for good: `aegir server delete {} --offline`", step.server))
             .report();
         self.finish(Verdict::Waiting, &waiting.message).await?;
         Ok(Outcome::Waiting(waiting))

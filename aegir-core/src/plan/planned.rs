@@ -84,9 +84,9 @@ impl Planned {
         }
     }
 
-    /// Whether there is nothing to do.
+    /// Whether there is nothing to do: no step, and nothing to give up.
     pub fn is_empty(&self) -> bool {
-        self.plan.is_empty()
+        self.plan.is_empty() && self.gone.is_empty()
     }
 
     /// How many steps create, change, remove, run.

@@ -1,26 +1,27 @@
 //! Which requests destroy something that is live: an operator types its name first.
 
-use super::{Request, find};
+use super::Request;
 use crate::Result;
 use crate::entity::Stage;
 use crate::name::{PlatformName, ServerName};
 use crate::service::PlanContext;
 
-/// The name to type; `None` where a plain yes will do.
+/// The name to type; `None` where a plain yes will do, as for what was never made.
 pub(super) async fn name(request: &Request, cx: &PlanContext<'_>) -> Result<Option<String>> {
     let (server, name) = match request {
-        Request::DeleteServer { server, .. } => (server.clone(), server.to_string()),
+        Request::DeleteServer { server, .. } => (Some(server.clone()), server.to_string()),
         Request::DeletePlatform { platform, .. } => (of_platform(platform, cx).await?, platform.to_string()),
-        Request::DeleteSite { site, .. } => {
-            let platform = find::site(cx.inventory(), site).await?.platform;
-            (of_platform(&platform, cx).await?, site.to_string())
-        }
+        Request::DeleteSite { site, .. } => match cx.inventory().site(site).await? {
+            Some(found) => (of_platform(&found.platform, cx).await?, site.to_string()),
+            None => return Ok(None),
+        },
         _ => return Ok(None),
     };
-    let stage = find::server(cx.inventory(), &server).await?.stage;
-    Ok((stage == Stage::Production).then_some(name))
+    let Some(server) = server else { return Ok(None) };
+    let stage = cx.inventory().server(&server).await?.map(|server| server.stage);
+    Ok((stage == Some(Stage::Production)).then_some(name))
 }
 
-async fn of_platform(platform: &PlatformName, cx: &PlanContext<'_>) -> Result<ServerName> {
-    Ok(find::platform(cx.inventory(), platform).await?.server)
+async fn of_platform(platform: &PlatformName, cx: &PlanContext<'_>) -> Result<Option<ServerName>> {
+    Ok(cx.inventory().platform(platform).await?.map(|platform| platform.server))
 }

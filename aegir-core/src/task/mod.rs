@@ -73,7 +73,8 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         Request::VerifySite { site } => site_verify::plan(site, &cx).await,
         Request::ChangeSite(change) => site_change::plan(change, &cx).await,
         Request::DeleteSite { site, offline } => site_delete::plan(site, *offline, &cx).await,
-    }?;
+    };
+    let draft = draft.map_err(|error| gone::explain(request, error))?;
     let mut planned = Planned::new(draft.kind, draft.subject.clone(), draft.title);
     planned.touches = std::iter::once((draft.subject.clone(), LeaseMode::Exclusive))
         .chain(draft.reads.iter().filter(|e| **e != draft.subject).map(|e| (e.clone(), LeaseMode::Shared)))
@@ -83,5 +84,5 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
     planned.gone = cx.take_gone();
     planned.confirm = confirm::name(request, &cx).await?;
     let entities: Vec<EntityRef> = planned.touches.iter().map(|(e, _)| e.clone()).collect();
-    settle(core, planned, draft.plan, &entities).await
+    settle(core, planned, draft.plan, &entities).await.map_err(|error| gone::explain(request, error))
 }

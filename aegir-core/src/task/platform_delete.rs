@@ -10,7 +10,10 @@ use crate::service::{Operation, PlanContext};
 use crate::{Error, Result};
 
 pub(super) async fn plan(name: &PlatformName, offline: bool, cx: &PlanContext<'_>) -> Result<Draft> {
-    let platform = find::platform(cx.inventory(), name).await?;
+    let platform = match find::platform(cx.inventory(), name).await {
+        Err(missing) if offline => return gone::never_made("platform.delete", EntityRef::Platform(name.clone()), missing, cx).await,
+        platform => platform?,
+    };
     let server = find::server(cx.inventory(), &platform.server).await?;
     let sites = cx.inventory().sites(&SiteFilter { platform: Some(name.clone()), server: None }).await?;
     if let Some(first) = sites.first() {

@@ -10,7 +10,10 @@ use crate::service::{Operation, PlanContext};
 use crate::{Error, Result};
 
 pub(super) async fn plan(name: &ServerName, offline: bool, cx: &PlanContext<'_>) -> Result<Draft> {
-    let server = find::server(cx.inventory(), name).await?;
+    let server = match find::server(cx.inventory(), name).await {
+        Err(missing) if offline => return gone::never_made("server.delete", EntityRef::Server(name.clone()), missing, cx).await,
+        server => server?,
+    };
     if gone::is_here(&server) {
         return Err(Error::refused(format!("{name} is the machine Aegir runs on, so it is not deleted")).context("server", name));
     }

@@ -10,7 +10,10 @@ use crate::service::{Dump, Operation, PlanContext};
 use crate::{Error, Result};
 
 pub(super) async fn plan(uri: &SiteUri, offline: bool, cx: &PlanContext<'_>) -> Result<Draft> {
-    let site = find::site_context(cx.inventory(), find::site(cx.inventory(), uri).await?).await?;
+    let site = match find::site(cx.inventory(), uri).await {
+        Err(missing) if offline => return gone::never_made("site.delete", EntityRef::Site(uri.clone()), missing, cx).await,
+        site => find::site_context(cx.inventory(), site?).await?,
+    };
     let gone = if offline { Some(gone_of(&site, cx).await?) } else { None };
     let lost = |server: &Server| gone.is_some_and(|gone| gone.name == server.name);
     let owner = EntityRef::from(&site.site);

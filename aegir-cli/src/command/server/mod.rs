@@ -7,7 +7,7 @@ use aegir_core::inventory::{NotedCheck, SiteFilter};
 use aegir_core::name::ServerName;
 use aegir_core::server::HostKey;
 use aegir_core::task::Request;
-use aegir_core::{Error, Result};
+use aegir_core::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
 use super::{doctor, warn_of_stuck};
@@ -25,7 +25,12 @@ pub(crate) async fn server(verb: ServerVerb, session: &Session) -> Result<u8> {
         ServerVerb::Add(args) => enrol::add(*args, session).await,
         ServerVerb::Edit(args) => enrol::edit(*args, session).await,
         ServerVerb::Delete { server, offline, change } => {
-            let request = Request::DeleteServer { server: session.aegir.server_named(&server).await?, offline };
+            let server = match session.aegir.server_named(&server).await {
+                // It may never have come to be one: a task that was at it may wait for the machine.
+                Err(missing) if offline && missing.kind() == ErrorKind::NotFound => ServerName::parse(&server)?,
+                named => named?,
+            };
+            let request = Request::DeleteServer { server, offline };
             change::run(&Wanted::new(request).asking().next("aegir server list"), &change, session).await
         }
         ServerVerb::List => list(session).await,
