@@ -71,11 +71,11 @@ impl Core {
         self.connections.to(server, None, &self.settings)
     }
 
-    /// Whether a server can be worked with now. One that shows another host key or lets nobody in cannot.
-    pub(crate) async fn answers(&self, server: &ServerEntity) -> Result<bool> {
+    /// Why a server cannot be worked with now; nothing where it can. One that shows another host key or lets nobody in cannot.
+    pub(crate) async fn silence(&self, server: &ServerEntity) -> Result<Option<Error>> {
         match self.connect_to(server).reach().await {
-            Ok(()) => Ok(true),
-            Err(error) if error.no_way_there() => Ok(false),
+            Ok(()) => Ok(None),
+            Err(error) if error.no_way_there() => Ok(Some(error)),
             Err(error) => Err(error),
         }
     }

@@ -32,7 +32,7 @@ pub enum Outcome {
         /// How many warnings were given.
         warnings: usize,
     },
-    /// A step failed, and everything was taken back.
+    /// A step failed, and everything was taken back, but for what went with a server that is gone; the report says what.
     RolledBack(ErrorReport),
     /// An undo failed; the report says what to do by hand.
     Stuck(ErrorReport),

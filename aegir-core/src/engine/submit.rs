@@ -60,7 +60,7 @@ fn stands_on(planned: &Planned) -> Vec<EntityRef> {
 async fn still_gone(core: &Arc<Core>, planned: &Planned) -> Result<()> {
     for name in &planned.gone {
         if let Some(server) = reached(core, name).await?
-            && core.answers(&server).await?
+            && core.silence(&server).await?.is_none()
         {
             return Err(Error::conflict(format!("the plan “{}” no longer fits: {name} answers again", planned.title))
                 .context("server", name)

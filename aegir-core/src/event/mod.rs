@@ -41,7 +41,7 @@ pub struct StepInfo {
 pub enum Verdict {
     /// Every step succeeded.
     Done,
-    /// A step failed; everything before it was taken back.
+    /// A step failed; everything before it was taken back, or given up with a server that is gone.
     RolledBack,
     /// An undo failed; a person is needed.
     Stuck,

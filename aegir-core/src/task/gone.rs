@@ -13,9 +13,11 @@ use crate::{Error, ErrorKind, Result};
 /// Whether a server does not answer. If so the plan counts on it being gone, and what unfinished tasks began there is
 /// given up before it runs. The machine that Aegir runs on is not gone.
 pub(super) async fn is_gone(server: &Server, cx: &PlanContext<'_>) -> Result<bool> {
-    if is_here(server) || cx.core.answers(server).await? {
+    if is_here(server) {
         return Ok(false);
     }
+    let Some(why) = cx.core.silence(server).await? else { return Ok(false) };
+    cx.warn(format!("{} counts as gone: {}", server.name, why.chain().join(": ")));
     cx.give_up(&server.name);
     for left in left_on(cx.core, &server.name).await? {
         let (id, kind, subject) = (left.task.id, &left.task.kind, &left.task.subject);
