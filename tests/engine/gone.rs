@@ -2,22 +2,54 @@
 
 use std::sync::Arc;
 
+use aegir_core::action::{Action, Context, MakeDir};
 use aegir_core::engine::{Fails, Faults, Outcome};
 use aegir_core::entity::{EntityRef, ResourceKind, Server, Stage, Transport};
 use aegir_core::event::EventKind;
 use aegir_core::inventory::{Inventory, LeaseMode, TaskFilter, TaskId, TaskState};
 use aegir_core::name::ServerName;
-use aegir_core::plan::{Plan, Planned};
+use aegir_core::plan::{Change, Diff, Plan, Planned};
 use aegir_core::secret::Keyring;
 use aegir_core::server::{Facts, Permissions};
 use aegir_core::service::Registry;
 use aegir_core::task::Request;
 use aegir_core::testing::{FakeServer, Toy};
-use aegir_core::{Aegir, ErrorKind, Start};
+use aegir_core::{Aegir, ErrorKind, Result, Start};
 use tempfile::TempDir;
 
 use crate::meddler::{At, Meddler};
 use crate::world::{KINDS, Kind, inventory};
+
+/// Changes nothing, and needs another server to take that back.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Lean {
+    on: ServerName,
+}
+
+impl Action for Lean {
+    const NAME: &'static str = "test.lean";
+    type Before = ();
+
+    fn summary(&self) -> String {
+        format!("lean on {}", self.on)
+    }
+
+    async fn observe(&self, _cx: &Context) -> Result<()> {
+        Ok(())
+    }
+
+    fn diff(&self, _cx: &Context, (): &()) -> Result<Diff> {
+        Ok(Diff::new(Change::Run, "leans\n"))
+    }
+
+    async fn apply(&self, _cx: &Context, (): &()) -> Result<()> {
+        Ok(())
+    }
+
+    async fn undo(&self, cx: &Context, (): &()) -> Result<()> {
+        cx.other_server(&self.on).await?.reach().await
+    }
+}
 
 /// A master and two remote servers, none of which has anything yet.
 struct Fleet {
@@ -31,6 +63,10 @@ struct Fleet {
 
 fn name(text: &str) -> ServerName {
     text.parse().unwrap()
+}
+
+fn owner() -> EntityRef {
+    EntityRef::Server(name("web1"))
 }
 
 fn fake(text: &str) -> Arc<FakeServer> {
@@ -69,7 +105,9 @@ impl Fleet {
 
     fn aegir_on(&self, inventory: Arc<dyn Inventory>, faults: Faults) -> Aegir {
         let keyring = Keyring::from_text(&self.keyring.clone().into()).unwrap();
-        let builder = Aegir::builder(inventory, Registry::new(), keyring).faults(faults);
+        let mut registry = Registry::new();
+        registry.actions_mut().add::<Lean>();
+        let builder = Aegir::builder(inventory, registry, keyring).faults(faults);
         [&self.master, &self.web1, &self.web2].into_iter().fold(builder, |builder, server| builder.server(server.clone())).build()
     }
 
@@ -84,20 +122,25 @@ impl Fleet {
 
     async fn waiting_in(kind: Kind) -> Self {
         let fleet = Self::new(kind).await;
-        let owner = EntityRef::Server(name("web1"));
-        let directory = aegir_core::action::MakeDir { path: "/srv/made".into(), permissions: Permissions::mode(0o750) };
+        let directory = MakeDir { path: "/srv/made".into(), permissions: Permissions::mode(0o750) };
         let mut plan = Plan::empty();
         for server in ["server_master", "web2", "web1", "web2", "web1"] {
             let path = format!("/srv/made{}", plan.steps().len());
-            plan = plan.then(&name(server), &owner, &aegir_core::action::MakeDir { path: path.into(), ..directory.clone() }).unwrap();
+            plan = plan.then(&name(server), &owner(), &MakeDir { path: path.into(), ..directory.clone() }).unwrap();
         }
-        let faults = Faults { fail: Some(Fails::After(4)), lose_undo: Some(4), ..Faults::default() };
-        let aegir = fleet.aegir_on(fleet.inventory.clone(), faults);
+        fleet.lose(plan).await;
+        fleet
+    }
+
+    /// Fails after the last step of a plan, and loses that step's server at its undo.
+    async fn lose(&self, plan: Plan) {
+        let last = plan.steps().len() - 1;
+        let faults = Faults { fail: Some(Fails::After(last)), lose_undo: Some(last), ..Faults::default() };
+        let aegir = self.aegir_on(self.inventory.clone(), faults);
         let settled = Toy::settled(&aegir, plan).await.unwrap();
-        let planned = Planned { subject: owner.clone(), touches: vec![(owner, LeaseMode::Exclusive)], ..settled };
+        let planned = Planned { subject: owner(), touches: vec![(owner(), LeaseMode::Exclusive)], ..settled };
         let outcome = aegir.submit(planned).await.unwrap().outcome().await.unwrap();
         assert!(matches!(outcome, Outcome::Waiting(_)), "{outcome:?}");
-        fleet
     }
 
     async fn states(&self) -> Vec<TaskState> {
@@ -113,7 +156,7 @@ impl Fleet {
 
     /// What the ledger has of the waiting task, as servers.
     async fn ledger(&self) -> Vec<String> {
-        let owned = self.inventory.owned_by(&EntityRef::Server(name("web1"))).await.unwrap();
+        let owned = self.inventory.owned_by(&owner()).await.unwrap();
         assert!(owned.iter().all(|resource| resource.kind == ResourceKind::Path));
         owned.into_iter().map(|resource| resource.server.to_string()).collect()
     }
@@ -123,7 +166,7 @@ impl Fleet {
     }
 }
 
-async fn run(aegir: &Aegir, request: &Request) -> aegir_core::Result<Outcome> {
+async fn run(aegir: &Aegir, request: &Request) -> Result<Outcome> {
     match aegir.start(request, &Default::default(), |_| Ok(true)).await? {
         Start::Running(task) => task.outcome().await,
         other => panic!("{other:?}"),
@@ -189,6 +232,19 @@ async fn a_server_that_is_only_silent_is_waited_for_all_the_same() {
     assert!(matches!(fleet.aegir().recover().await.unwrap()[0].outcome, Outcome::RolledBack(_)));
     assert_eq!([&fleet.master, &fleet.web2].map(|s| Fleet::made(s)), [0, 0]);
     assert_eq!(fleet.ledger().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_lives_elsewhere_and_needs_it_is_left_to_a_person() {
+    let fleet = Fleet::new(Kind::Memory).await;
+    let made = MakeDir { path: "/srv/made".into(), permissions: Permissions::mode(0o750) };
+    let plan = ["server_master", "web1"].iter().fold(Plan::empty(), |plan, on| plan.then(&name(on), &owner(), &made).unwrap());
+    fleet.lose(plan.then(&name("server_master"), &owner(), &Lean { on: name("web1") }).unwrap()).await;
+    fleet.web1.unplug(true);
+    let outcome = run(&fleet.aegir(), &offline("web1")).await.unwrap();
+    assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+    assert_eq!(fleet.states().await, [TaskState::Stuck, TaskState::Done], "to wait for it would be to wait for ever");
+    assert_eq!((fleet.given_up().await, fleet.ledger().await), (vec![1], vec!["server_master".to_owned()]));
 }
 
 #[tokio::test]
