@@ -172,7 +172,10 @@ fn set(path: TreePath, was: &State, will: &State) -> Change {
 
 /// The index behind an entry and all below it.
 fn end_of(entries: &[Entry], at: usize) -> usize {
-    let top = &entries[at].path;
+    let Entry { path: top, state, .. } = &entries[at];
+    if !state.is_dir() {
+        return at + 1;
+    }
     at + entries[at..].partition_point(|e| e.path.is_within(top))
 }
 
@@ -183,6 +186,9 @@ pub(crate) fn suspicious(source: &Listing, changes: &[Change]) -> Vec<(TreePath,
         if let Some(dir) = change.path.parent().filter(|d| !d.is_root()) {
             *lost.entry(dir).or_default() += change.files;
         }
+    }
+    if lost.is_empty() {
+        return Vec::new();
     }
     let full: BTreeSet<TreePath> = source.entries.iter().filter_map(|e| e.path.parent()).collect();
     lost.into_iter()

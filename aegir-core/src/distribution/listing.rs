@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
+use super::order::in_order;
 use super::path::{escape, unescape};
 use super::{Keep, TreePath};
 
@@ -82,7 +83,7 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Sorts what was found and leaves out what is kept. `None` when two have the same path.
+    /// Puts what was found into order and leaves out what is kept. `None` when two have the same path, or one is in no directory.
     pub(crate) fn new(mut root: State, mut found: Vec<Found>, keep: &Keep) -> Option<Self> {
         for dir in std::iter::once(&mut root).chain(found.iter_mut().map(|f| &mut f.state)).filter(|s| s.is_dir()) {
             dir.nsec = 0;
@@ -97,10 +98,7 @@ impl Listing {
                 !stays
             });
         }
-        found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        if found.windows(2).any(|pair| pair[0].path == pair[1].path) {
-            return None;
-        }
+        let found = in_order(found)?;
         let mut holds = BTreeMap::new();
         for path in kept {
             let mut directly = true;

@@ -13,6 +13,7 @@ mod amend;
 mod decide;
 mod keep;
 mod listing;
+mod order;
 mod pack;
 mod packing;
 mod path;

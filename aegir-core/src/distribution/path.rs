@@ -24,8 +24,12 @@ impl TreePath {
 
     /// A path from anybody; `None` for one that is absolute, empty in a component, or leads up.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let fits = |name: &[u8]| !name.is_empty() && name != b"." && name != b".." && !name.contains(&0);
-        (bytes.is_empty() || bytes.split(|b| *b == b'/').all(fits)).then(|| Self(bytes.into()))
+        (bytes.is_empty() || bytes.split(|b| *b == b'/').all(is_name)).then(|| Self(bytes.into()))
+    }
+
+    /// The path of something in this directory; the name comes from anybody.
+    pub(crate) fn child(&self, name: &[u8]) -> Option<Self> {
+        (is_name(name) && !name.contains(&b'/')).then(|| self.join(name))
     }
 
     /// The path of something in this directory; the name comes from a file system of ours.
@@ -79,6 +83,10 @@ impl TreePath {
     pub fn components(&self) -> impl Iterator<Item = &[u8]> {
         self.0.split(|b| *b == b'/').filter(|name| !name.is_empty())
     }
+}
+
+fn is_name(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes != b"." && bytes != b".." && !bytes.contains(&0)
 }
 
 impl Ord for TreePath {

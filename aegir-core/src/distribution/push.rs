@@ -37,7 +37,7 @@ pub struct Ground {
 /// What stood there before a push, enough to do it and to take it back.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Before {
-    /// A mark of the tree on the master.
+    /// A mark of the tree on the master; empty where nothing differs.
     pub source: String,
     /// What differs; `None` where nothing stands yet.
     pub changes: Option<Vec<Change>>,
@@ -119,7 +119,7 @@ impl<'a> Push<'a> {
     }
 
     fn compare(&self, server: &dyn Server, listing: &Listing, standing: &Standing) -> Result<Before> {
-        let source = listing.digest().to_owned();
+        let source = || listing.digest().to_owned();
         let refused = |what: String| {
             Error::refused(format!("{} on {} {what}", self.target, server.name()))
                 .context("server", server.name())
@@ -128,7 +128,7 @@ impl<'a> Push<'a> {
         let there = match standing {
             Standing::Nothing => {
                 let (files, bytes) = listing.size();
-                return Ok(Before { source, changes: None, files, bytes, warnings: Vec::new() });
+                return Ok(Before { source: source(), changes: None, files, bytes, warnings: Vec::new() });
             }
             Standing::Other => {
                 return Err(refused("is no directory".to_owned()).hint(format!("move it away: `mv {0} {0}.old`", self.target)));
@@ -148,6 +148,7 @@ impl<'a> Push<'a> {
                 )
             })
             .collect();
+        let source = if changes.is_empty() { String::new() } else { source() };
         Ok(Before { source, changes: Some(changes), files, bytes, warnings })
     }
 

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 
 /// How old a scan may be for those who only compare.
 const MOMENT: Duration = Duration::from_secs(1);
-/// Threads of one scan: enough to keep a disk busy.
+/// Threads of one scan, at most: enough to keep a disk busy.
 const THREADS: usize = 4;
 
 /// A finished scan, for as long as somebody needs it, and when it began.
@@ -50,13 +50,7 @@ async fn since(source: &Utf8Path, keep: &Keep, earliest: Instant) -> Result<Arc<
     }
     let began = Instant::now();
     let (path, keep) = (source.to_owned(), keep.clone());
-    let scanned = tokio::task::spawn_blocking(move || {
-        let listing = scan(&path, &keep)?;
-        // Here, while the server is still at its own look.
-        listing.digest();
-        Ok::<_, Error>(listing)
-    })
-    .await;
+    let scanned = tokio::task::spawn_blocking(move || scan(&path, &keep)).await;
     let listing = Arc::new(scanned.map_err(|e| Error::internal(format!("reading {source}")).because(e))??);
     *slot = Some((began, Arc::downgrade(&listing)));
     let held = listing.clone();
@@ -130,8 +124,10 @@ impl<'a> Walk<'a> {
         let root =
             rustix::fs::openat(CWD, self.source.as_std_path(), OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
                 .map_err(|e| unreadable(self.source, &TreePath::root(), e.into()))?;
+        // One core is left to those who ask the servers meanwhile: their answers take longer.
+        let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() - 1).clamp(1, THREADS);
         let parts = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..THREADS).map(|_| scope.spawn(|| self.work(&root))).collect();
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| self.work(&root))).collect();
             workers
                 .into_iter()
                 .map(|w| w.join().unwrap_or_else(|_| Err(Error::internal(format!("reading {}", self.source)))))

@@ -59,6 +59,8 @@ pub struct Command {
     pub lines: Option<LineSink>,
     /// Whether running it twice does no harm, so that a transport may try again after a lost connection.
     pub idempotent: bool,
+    /// Whether it only prints, all the time it runs: then it ends by itself when nobody listens any more.
+    pub only_prints: bool,
 }
 
 impl Command {
@@ -74,6 +76,7 @@ impl Command {
             timeout: DEFAULT_TIMEOUT,
             lines: None,
             idempotent: false,
+            only_prints: false,
         }
     }
 
@@ -130,6 +133,13 @@ impl Command {
     #[must_use]
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;
+        self
+    }
+
+    /// Says that it only prints, all the time it runs, so that no transport need watch over its end.
+    #[must_use]
+    pub fn only_prints(mut self) -> Self {
+        self.only_prints = true;
         self
     }
 

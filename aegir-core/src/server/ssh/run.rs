@@ -28,8 +28,8 @@ use crate::server::{Command, Output, Stream};
 use crate::{Error, ErrorKind, Result};
 
 const SCRIPT: &str = include_str!("run.sh");
-/// For what reads its input to the end: that the stream ends is its lifeline, so it needs no watcher, and no copying.
-const FEED: &str =
+/// For what ends with its input, or soon after nobody listens: it needs no watcher, which is eight processes, and no copying.
+const BARE: &str =
     r#"d=$3; shift 3; [ -z "$d" ] || cd -- "$d" 2>/dev/null || { echo "aegir: there is no directory $d" >&2; exit 126; }; exec "$@""#;
 /// The remote kernel takes 128 KiB in one argument, and the whole line is one.
 const LONGEST_LINE: usize = 120 * 1024;
@@ -59,7 +59,7 @@ pub(super) async fn feed(link: &Link, command: &Command, stream: Stream) -> Resu
 async fn digest(link: &Link, command: &Command, stream: Stream) -> Result<Output> {
     let words = words(command)?;
     let session = link.session(Instant::now()).await?;
-    let mut child = open(link, &session, FEED, &words).await?;
+    let mut child = open(link, &session, BARE, &words).await?;
     let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
     let drained = async { tokio::try_join!(drain_lines(stdout, None), drain_lines(stderr, None)) };
     // Done with both when the command has ended, and the limit begins again when the stream has.
@@ -126,7 +126,7 @@ fn words(command: &Command) -> Result<Vec<String>> {
 }
 
 async fn attempt(link: &Link, session: &Session, command: &Command, words: &[String]) -> Result<Output> {
-    let mut child = open(link, session, SCRIPT, words).await?;
+    let mut child = open(link, session, if command.only_prints { BARE } else { SCRIPT }, words).await?;
     let mut stdin = child.stdin().take();
     let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
     let finished = {
