@@ -8,7 +8,7 @@ use aegir_core::settings::Settings;
 use aegir_core::{Builder, Error, ErrorKind, Result};
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::args::{Cli, Command, Global};
+use crate::args::{ChangeArgs, Cli, Command, Global};
 use crate::session::Session;
 use crate::ui::{ColorChoice, Ui};
 use crate::{change, command, detach, door, exit, init};
@@ -111,7 +111,10 @@ impl App {
             Command::Site(verb) => command::site(verb, &open().await?).await,
             Command::Task(verb) => command::task(verb, &open().await?).await,
             Command::Template(verb) => command::template(verb, &open().await?),
-            Command::Apply { file, no_wait } => change::apply(&file, no_wait, &open().await?).await,
+            Command::Apply { file, confirm, no_wait } => {
+                let args = ChangeArgs { confirm, no_wait, ..ChangeArgs::default() };
+                change::apply(&file, &args, &open().await?).await
+            }
             Command::RunDetached => detach::serve(&open().await?).await,
             Command::Init(_) | Command::Completion { .. } => Err(Error::internal("this command was handled before")),
         }

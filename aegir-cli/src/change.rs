@@ -76,8 +76,8 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
     }
 }
 
-/// Runs a saved plan, exactly as it is.
-pub(crate) async fn apply(file: &Utf8Path, no_wait: bool, session: &Session) -> Result<u8> {
+/// Runs a saved plan, exactly as it is. Who saved it has seen it; what is live is asked for all the same.
+pub(crate) async fn apply(file: &Utf8Path, args: &ChangeArgs, session: &Session) -> Result<u8> {
     let text = if file == "-" {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(|e| Error::failed("reading the plan from standard input").because(e))?;
@@ -96,7 +96,10 @@ pub(crate) async fn apply(file: &Utf8Path, no_wait: bool, session: &Session) -> 
         ui::nothing(&session.ui, &title, None);
         return Ok(exit::DONE);
     }
-    if no_wait {
+    if planned.confirm.is_some() {
+        confirm(&planned, args, session)?;
+    }
+    if args.no_wait {
         return detach::start(&planned, session);
     }
     let task = session.aegir.submit(planned).await?;
@@ -163,7 +166,7 @@ fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<()
     }
     if !std::io::stdin().is_terminal() || ui.json {
         let hint = match wanted {
-            Some(name) => format!("it is in production: add `--confirm {name}`; `--dry-run` shows what would be done"),
+            Some(name) => format!("it is in production: add `--confirm {name}`"),
             None => "add `--yes`; `--dry-run` shows what would be done".to_owned(),
         };
         return Err(Error::invalid(format!("{}: nobody can be asked here", planned.title)).hint(hint));

@@ -107,6 +107,9 @@ pub(crate) enum Command {
         /// The saved plan; `-` for standard input
         #[arg(value_hint = ValueHint::FilePath)]
         file: Utf8PathBuf,
+        /// The name of what it destroys on a production server
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
         /// Do not wait: print the task's number, and let it go on by itself
         #[arg(long)]
         no_wait: bool,
