@@ -74,3 +74,25 @@ fn a_push_that_is_struck_is_told_and_a_second_one_arrives() {
     let stuck = fleet.master.json(["task", "list", "--state", "stuck"]);
     assert_eq!(stuck["items"].as_array().unwrap().len(), 0, "{stuck}");
 }
+
+/// Bytes that came over its network so far.
+fn received(host: &Host) -> u64 {
+    let table = host.exec(["cat", "/proc/net/dev"]).ok();
+    let of = |line: &str| line.split_once(':').filter(|(name, _)| name.trim() != "lo")?.1.split_whitespace().next()?.parse::<u64>().ok();
+    table.lines().filter_map(of).sum()
+}
+
+#[test]
+fn what_goes_over_a_slow_link_is_packed() {
+    let fleet = Fleet::new(BINARY, &["web1"]);
+    let web1 = fleet.host("web1");
+    web1.slow(KBIT, Duration::ZERO).unwrap();
+    let before = received(web1);
+    let path = "/var/aegir/platforms/slow";
+    fleet.master.aegir(arguments("slow", path, WEB1)).ok();
+    let came = received(web1) - before;
+    let size: u64 = web1.exec(["du", "-sb", path]).ok().split_whitespace().next().unwrap().parse().unwrap();
+    assert!(came < size / 2, "{came} of {size} bytes");
+    let again = fleet.master.aegir(["platform", "verify", "slow"]);
+    assert!(again.stderr.contains("nothing to change"), "{again:?}");
+}
