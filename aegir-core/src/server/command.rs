@@ -11,6 +11,8 @@ use crate::{Error, Result};
 
 /// How long a command may take unless it says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Characters of an argument; scripts have more.
+const LONGEST_SHOWN: usize = 500;
 
 /// What a command reads on its standard input.
 #[derive(Clone, Debug, Default)]
@@ -142,15 +144,19 @@ impl Command {
 }
 
 impl fmt::Display for Command {
-    /// For people: arguments with odd characters are shown quoted. Not for a shell.
+    /// For people: arguments with odd characters are shown quoted, long ones by their beginning. Not for a shell.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.sudo {
             f.write_str("sudo ")?;
         }
         f.write_str(&self.program)?;
         for arg in &self.args {
+            let (arg, more) = match arg.char_indices().nth(LONGEST_SHOWN) {
+                Some((end, _)) => (&arg[..end], "…"),
+                None => (arg.as_str(), ""),
+            };
             let plain = !arg.is_empty() && arg.chars().all(|c| c.is_alphanumeric() || "-_./=:,@%+".contains(c));
-            if plain { write!(f, " {arg}")? } else { write!(f, " '{}'", arg.escape_debug().to_string().replace('\'', "’"))? }
+            if plain { write!(f, " {arg}{more}")? } else { write!(f, " '{}{more}'", arg.escape_debug().to_string().replace('\'', "’"))? }
         }
         Ok(())
     }

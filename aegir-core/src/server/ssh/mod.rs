@@ -36,7 +36,7 @@ use self::sftp::{Fault, Sftp};
 use super::fetch::Intake;
 use super::{Command, DirSpec, Facts, Fetched, FileSpec, FileStat, Inquiry, Output, OwnedPath, Reply, Server, Stream, Tunnel};
 use crate::name::ServerName;
-use crate::server::inquiry::by_script;
+use crate::server::inquiry::Asking;
 use crate::{Error, Result};
 
 /// File operations at a time: they share one session, so this bounds memory and open handles only.
@@ -89,6 +89,11 @@ impl SshServer {
             session.close().await.map_err(|e| Error::failed(format!("closing the connection to {}", self.link.name)).because(e))?;
         }
         Ok(())
+    }
+
+    async fn look(&self, command: &Command) -> Result<Output> {
+        let _permit = self.commands.acquire().await.map_err(|e| Error::internal("no permit for a command").because(e))?;
+        run::look(&self.link, command).await
     }
 
     async fn sftp(&self) -> Result<Arc<Sftp>> {
@@ -193,7 +198,7 @@ impl Server for SshServer {
 
     async fn facts(&self) -> Result<Facts> {
         let command = Facts::command(self.root.as_str());
-        let output = self.run(&command).await?.require_ok(&command, &format!("gathering facts on {}", self.link.name))?;
+        let output = self.look(&command).await?.require_ok(&command, &format!("gathering facts on {}", self.link.name))?;
         Facts::parse(&output.text())
     }
 
@@ -202,7 +207,8 @@ impl Server for SshServer {
     }
 
     async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
-        by_script(self, self.root.as_str(), inquiry).await
+        let asking = Asking::begin(self.root.as_str(), inquiry)?;
+        asking.end(self, &self.look(&asking.command).await?)
     }
 
     async fn run(&self, command: &Command) -> Result<Output> {
