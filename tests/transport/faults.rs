@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aegir_core::server::{Command, FileSpec, Permissions, Server};
+use aegir_core::server::{Command, FileSpec, Inquiry, Permissions, Server};
 use aegir_core::{Error, ErrorKind};
 use camino::Utf8Path;
 
@@ -169,4 +169,18 @@ async fn one_dead_server_delays_no_other() {
     }
     assert!(!waiting.is_finished() && begun.elapsed() < CONNECT, "{:?}", begun.elapsed());
     unreachable(&waiting.await.unwrap().unwrap_err(), "web1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_hangs_ends_with_its_limit_whoever_still_waits() {
+    let remote = Remote::new("web1");
+    let server = remote.server();
+    let inquiry = Inquiry { questions: vec![Command::new("sleep").arg("4321")], limit: Some(Duration::from_secs(1)), ..Inquiry::default() };
+    assert_eq!(server.inquire(&inquiry).await.unwrap_err().kind(), ErrorKind::Timeout);
+    until("it is gone there as well", Duration::from_secs(12), || !remote.runs("sleep 4321")).await;
+    let asking = tokio::spawn(async move { server.inquire(&inquiry).await });
+    until("it runs", SLACK, || remote.runs("sleep 4321")).await;
+    remote.host.cut();
+    assert!(matches!(asking.await.unwrap().unwrap_err().kind(), ErrorKind::Timeout | ErrorKind::Unreachable));
+    until("it is gone there as well", Duration::from_secs(12), || !remote.runs("sleep 4321")).await;
 }

@@ -39,8 +39,7 @@ pub struct Survey {
 /// Looks at a tree by `find` on the server. No link is followed, and what is kept is not entered.
 pub(crate) async fn survey<S: Server + ?Sized>(server: &S, root: &Utf8Path, keep: &Keep) -> Result<Survey> {
     let problem = |e: Error| e.context("server", server.name()).context("file", root);
-    let mut command =
-        Command::new("sh").args(["-c", SCRIPT, "sh", root.as_str(), "-ignore_readdir_race"]).timeout(LIMIT).idempotent().only_prints();
+    let mut command = Command::new("sh").args(["-c", SCRIPT, "sh", root.as_str(), "-ignore_readdir_race"]).timeout(LIMIT).only_reads();
     if let Some(regex) = keep.regex() {
         command = command.args(["-regextype", "posix-extended", "-regex", &regex, "-printf", OTHER, "-prune", "-o"]);
     }

@@ -11,6 +11,8 @@ use crate::{Error, Result};
 
 /// How long a command may take unless it says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Characters of an argument; scripts have more.
+const LONGEST_SHOWN: usize = 500;
 
 /// What a command reads on its standard input.
 #[derive(Clone, Debug, Default)]
@@ -59,8 +61,9 @@ pub struct Command {
     pub lines: Option<LineSink>,
     /// Whether running it twice does no harm, so that a transport may try again after a lost connection.
     pub idempotent: bool,
-    /// Whether it only prints, all the time it runs: then it ends by itself when nobody listens any more.
-    pub only_prints: bool,
+    /// Whether it only reads, from its arguments alone: then no transport watches over its end, and nobody minds when it
+    /// runs on for a while after it was given up.
+    pub only_reads: bool,
 }
 
 impl Command {
@@ -76,7 +79,7 @@ impl Command {
             timeout: DEFAULT_TIMEOUT,
             lines: None,
             idempotent: false,
-            only_prints: false,
+            only_reads: false,
         }
     }
 
@@ -136,10 +139,10 @@ impl Command {
         self
     }
 
-    /// Says that it only prints, all the time it runs, so that no transport need watch over its end.
+    /// Says that it only reads, and without input, directory or `sudo`: it costs less, and may be started twice.
     #[must_use]
-    pub fn only_prints(mut self) -> Self {
-        self.only_prints = true;
+    pub fn only_reads(mut self) -> Self {
+        (self.only_reads, self.idempotent) = (true, true);
         self
     }
 
@@ -152,15 +155,19 @@ impl Command {
 }
 
 impl fmt::Display for Command {
-    /// For people: arguments with odd characters are shown quoted. Not for a shell.
+    /// For people: arguments with odd characters are shown quoted, long ones by their beginning. Not for a shell.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.sudo {
             f.write_str("sudo ")?;
         }
         f.write_str(&self.program)?;
         for arg in &self.args {
+            let (arg, more) = match arg.char_indices().nth(LONGEST_SHOWN) {
+                Some((end, _)) => (&arg[..end], "…"),
+                None => (arg.as_str(), ""),
+            };
             let plain = !arg.is_empty() && arg.chars().all(|c| c.is_alphanumeric() || "-_./=:,@%+".contains(c));
-            if plain { write!(f, " {arg}")? } else { write!(f, " '{}'", arg.escape_debug().to_string().replace('\'', "’"))? }
+            if plain { write!(f, " {arg}{more}")? } else { write!(f, " '{}{more}'", arg.escape_debug().to_string().replace('\'', "’"))? }
         }
         Ok(())
     }

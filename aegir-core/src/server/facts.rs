@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
 
-use super::{Command, Input};
+use super::Command;
 use crate::{Error, Result};
 
 /// A PHP on the machine.
@@ -94,7 +94,12 @@ const CLIENTS: [&str; 4] = ["mariadb-client-core", "mariadb-client", "mysql-clie
 impl Facts {
     /// The command that gathers them; `root` is Aegir's directory there.
     pub fn command(root: &str) -> Command {
-        Command::new("sh").args(["-s", "--", root, "-", "", "", ""]).input(Input::Bytes(include_bytes!("facts.sh").to_vec())).idempotent()
+        Self::script([root, "-", "", "", ""])
+    }
+
+    /// The script's own arguments are explained in it.
+    pub(super) fn script(args: [&str; 5]) -> Command {
+        Command::new("sh").args(["-c", include_str!("facts.sh"), "aegir"]).args(args).only_reads()
     }
 
     /// Reads what the script printed: `key<TAB>value` lines, and below some of them lines of other programs.
@@ -135,7 +140,7 @@ impl Facts {
             "has" => reading.has.push(value.to_owned()),
             "apache" => self.apache = value.strip_prefix("Server version: ").map(str::to_owned),
             "nginx" => self.nginx = value.strip_prefix("nginx version: ").map(str::to_owned),
-            "forward" if reading.own.is_empty() => value.clone_into(&mut reading.own),
+            "forward" if reading.own.is_empty() => value.split(' ').next().unwrap_or_default().clone_into(&mut reading.own),
             _ => {}
         }
     }

@@ -4,6 +4,7 @@
 # A process costs a millisecond, and this runs on every server at every look: the shell does what it can by itself.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH RES_OPTIONS='timeout:2 attempts:1'
+exec </dev/null
 say() { printf '%s\t%s\n' "$1" "$2"; }
 say begin ''
 printf 'clock\t'; date +%s
@@ -28,16 +29,21 @@ LC_ALL=C grep -s -A 14 -E "^(Package: ($p${3:+|$3})\$|PRETTY_NAME=|[[:space:]]*l
 [ -e /var/lib/dpkg/info/apache2.list ] || ! command -v apache2 >/dev/null || { printf 'apache\t'; apache2 -v 2>/dev/null; }
 [ -e /var/lib/dpkg/info/nginx.list ] || ! command -v nginx >/dev/null || { printf 'nginx\t'; nginx -v 2>&1; }
 read -r h </proc/sys/kernel/hostname
-for n in "$h" $4; do say forward "$n"; getent -- ahosts "$n"; done
+# Each answer begins with the full name, so one process tells them apart where all names have addresses.
+if f=$(getent -- ahosts "$h" $4); then say forward "$h $4"; echo "$f"; else
+    for n in "$h" $4; do say forward "$n"; getent -- ahosts "$n"; done
+fi
 say reverse ''; getent -- hosts ${a%% *} $5
 say end ''
 m=$2; shift 5
 echo "$m" >&2
-# Turns the list until its first words stand behind the others, drops those, and runs what is left.
+# Turns the list until its first words stand behind the others, drops those, and runs what is left: a script as a part of
+# this one, without a new shell.
 ask() {
     n=$1; shift; r=$(($# - n))
     while [ "$n" -gt 0 ]; do set -- "$@" "$1"; shift; n=$((n - 1)); done
-    shift "$r"; "$@" </dev/null
+    shift "$r"
+    if [ "$1 $2" = 'sh -c' ]; then s=$3; [ $# -lt 4 ] || shift; shift 3; (eval "$s"); else "$@"; fi
 }
 while [ $# -gt 0 ]; do
     ask "$@"; printf '\n%s %s\n' "$m" $?; printf '\n%s\n' "$m" >&2

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Command, Facts, Input, Output, Server};
+use super::{Command, Facts, Output, Server};
 use crate::{Error, ErrorKind, Result};
 
 /// What to look at.
@@ -22,6 +23,8 @@ pub struct Inquiry {
     pub addresses: Vec<IpAddr>,
     /// Commands that only read: a program and arguments, without input, environment, directory or `sudo`.
     pub questions: Vec<Command>,
+    /// After this it is given up, on the machine itself as well; without one after a command's usual time.
+    pub limit: Option<Duration>,
 }
 
 /// What was seen.
@@ -42,33 +45,42 @@ pub struct Reply {
 /// Why `account` ran nothing of ours although it let us in: its login shell.
 const LOGIN: &str = "login";
 
-impl Inquiry {
-    /// The command that answers it all; `mark` stands behind each answer.
-    fn command(&self, root: &str, mark: &str) -> Result<Command> {
+/// An inquiry under way: one command answers it all.
+#[derive(Debug)]
+pub(super) struct Asking {
+    /// Reads only, and needs nothing but its arguments.
+    pub(super) command: Command,
+    /// Stands behind each answer.
+    mark: String,
+    questions: usize,
+    begun: DateTime<Utc>,
+}
+
+impl Asking {
+    pub(super) fn begin(root: &str, inquiry: &Inquiry) -> Result<Self> {
         let plain = |c: &Command| c.input.bytes().is_empty() && c.env.is_empty() && c.cwd.is_none() && !c.sudo;
-        if let Some(odd) = self.questions.iter().find(|q| !plain(q)) {
+        if let Some(odd) = inquiry.questions.iter().find(|q| !plain(q)) {
             return Err(Error::internal(format!("{odd} is no plain question")));
         }
         let harmless = |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
         // A dot in a package's name stands for itself only nearly; names are looked up exactly afterwards.
-        let packages: Vec<&str> = self.packages.iter().map(String::as_str).filter(|p| harmless(p, "-.") && !p.is_empty()).collect();
-        let names: Vec<&str> = self.names.iter().map(String::as_str).filter(|n| harmless(n, "-._")).collect();
-        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
-        let mut command = Command::new("sh").args(["-s", "--", root, mark, &packages.join("|"), &names.join(" "), &addresses.join(" ")]);
-        for question in &self.questions {
+        let packages: Vec<&str> = inquiry.packages.iter().map(String::as_str).filter(|p| harmless(p, "-.") && !p.is_empty()).collect();
+        let names: Vec<&str> = inquiry.names.iter().map(String::as_str).filter(|n| harmless(n, "-._")).collect();
+        let addresses: Vec<String> = inquiry.addresses.iter().map(ToString::to_string).collect();
+        let mark = format!("--{}", uuid::Uuid::now_v7().simple());
+        let mut command = Facts::script([root, &mark, &packages.join("|"), &names.join(" "), &addresses.join(" ")]);
+        for question in &inquiry.questions {
             command = command.arg((question.args.len() + 1).to_string()).arg(&question.program).args(&question.args);
         }
-        Ok(command.input(Input::Bytes(include_bytes!("facts.sh").to_vec())).idempotent())
+        if let Some(limit) = inquiry.limit {
+            command = command.timeout(limit);
+        }
+        Ok(Self { command, mark, questions: inquiry.questions.len(), begun: Utc::now() })
     }
-}
 
-/// Looks at a machine through the script.
-pub(super) async fn by_script(server: &dyn Server, root: &str, inquiry: &Inquiry) -> Result<Reply> {
-    let mark = format!("--{}", uuid::Uuid::now_v7().simple());
-    let command = inquiry.command(root, &mark)?;
-    let before = Utc::now();
-    let output = server.run(&command).await?;
-    read(&output, &mark, inquiry.questions.len(), (before, Utc::now())).map_err(|e| e.context("server", server.name()))
+    pub(super) fn end(&self, server: &impl Server, output: &Output) -> Result<Reply> {
+        read(output, &self.mark, self.questions, (self.begun, Utc::now())).map_err(|e| e.context("server", server.name()))
+    }
 }
 
 /// Looks at a machine that has only its own ways: one question after the other.
@@ -112,22 +124,33 @@ fn read(output: &Output, mark: &str, questions: usize, asked: (DateTime<Utc>, Da
     Ok(Reply { facts: Facts::parse(&format!("{facts}end\t\n"))?, forward, reverse, answers, asked })
 }
 
-/// What `getent ahosts` and `getent hosts` printed there.
+/// What `getent ahosts` and `getent hosts` printed there. The first line of a name's addresses has its full name, and no
+/// other has one.
 fn resolved(text: &str) -> (BTreeMap<String, Vec<IpAddr>>, BTreeMap<IpAddr, Vec<String>>) {
     let (mut forward, mut reverse) = (BTreeMap::<String, Vec<IpAddr>>::new(), BTreeMap::new());
-    let mut section = ("", "");
+    let (mut section, mut names, mut name) = ("", "".split_whitespace(), "");
     for line in text.lines() {
         if let Some(header) = line.split_once('\t') {
-            section = header;
-            if section.0 == "forward" {
-                forward.entry(section.1.to_owned()).or_default();
+            section = header.0;
+            if section == "forward" {
+                names = header.1.split_whitespace();
+                name = names.clone().next().unwrap_or_default();
+                names.clone().for_each(|n| drop(forward.insert(n.to_owned(), Vec::new())));
             }
             continue;
         }
         let mut words = line.split_whitespace();
         let Some(address) = words.next().and_then(|a| a.parse::<IpAddr>().ok()) else { continue };
-        match section.0 {
-            "forward" if words.next() == Some("STREAM") => forward.entry(section.1.to_owned()).or_default().push(address),
+        match section {
+            "forward" => {
+                let kind = words.next();
+                if words.next().is_some() {
+                    name = names.next().unwrap_or_default();
+                }
+                if let Some(found) = forward.get_mut(name).filter(|_| kind == Some("STREAM")) {
+                    found.push(address);
+                }
+            }
             "reverse" => drop(reverse.insert(address, words.map(str::to_owned).collect())),
             _ => {}
         }
@@ -145,6 +168,8 @@ mod tests {
         let sh = |script: &str| Command::new("sh").args(["-c", script]);
         let questions =
             vec![Command::new("printf").arg("a\n\n b"), sh("echo out; echo err >&2; exit 3"), Command::new("no-such-program"), sh(":")];
+        let named = Command::new("sh").args(["-c", "m=x n=y r=z; printf '%s|' \"$#\" \"$@\"", "name", "a b", "$c"]);
+        let questions: Vec<_> = questions.into_iter().chain([named, sh("exit 4")]).collect();
         let inquiry = Inquiry { names: vec!["localhost".into(), "$(x)".into()], questions, ..Inquiry::default() };
         let reply = here.inquire(&inquiry).await.unwrap();
         let answers: Vec<_> = reply.answers.iter().map(|a| (a.status, a.text(), a.error_text())).collect();
@@ -152,9 +177,23 @@ mod tests {
         assert_eq!(answers[1], (3, "out\n".into(), "err\n".into()));
         assert_eq!(answers[2].0, 127);
         assert_eq!(answers[3], (0, String::new(), String::new()));
+        assert_eq!(answers[4], (0, "2|a b|$c|".into(), String::new()));
+        assert_eq!(answers[5].0, 4);
         assert!(reply.forward["localhost"].iter().all(IpAddr::is_loopback) && !reply.forward.contains_key("$(x)"));
         assert!(reply.facts.clock - reply.asked.0.timestamp() <= 2);
         assert!(here.inquire(&Inquiry { questions: vec![sh(":").sudo()], ..Inquiry::default() }).await.is_err());
+    }
+
+    #[test]
+    fn answers_are_told_apart_by_their_full_names() {
+        let text = "forward\tweb1 web1.x db.x\n10.0.0.2  STREAM web1.x\n10.0.0.2  DGRAM\nfd00::2  STREAM\n10.0.0.2  STREAM web1.x\n10.0.0.2  DGRAM\n10.0.0.9  STREAM other.x\nreverse\t\n10.0.0.2  web1.x web1\n";
+        let (forward, reverse) = resolved(text);
+        let of = |name: &str| forward[name].iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        assert_eq!((of("web1"), of("web1.x"), of("db.x")), ("10.0.0.2 fd00::2".into(), "10.0.0.2".into(), "10.0.0.9".into()));
+        assert_eq!(reverse.len(), 1);
+        // Asked one by one, because one has no address.
+        let (forward, _) = resolved("forward\tweb1\nforward\tdb.x\n10.0.0.9  STREAM other.x\n");
+        assert!(forward["web1"].is_empty() && forward["db.x"].len() == 1);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Names and addresses as the master's own name service knows them, in bounded time.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,22 +15,22 @@ pub(crate) async fn forward(name: &str) -> Vec<IpAddr> {
     addresses
 }
 
-/// The names of addresses; those without one are left out. The standard library has no such look-up.
-pub(crate) async fn reverse(addresses: &[IpAddr]) -> BTreeMap<IpAddr, Vec<String>> {
+/// The names of an address, empty when there are none or nobody says; no others where it has the expected one. All of
+/// them are asked of `getent`: neither the standard library nor the system's own call for this tells more than the first.
+pub(crate) async fn reverse(address: IpAddr, expected: &str) -> Vec<String> {
+    let first = tokio::task::spawn_blocking(move || dns_lookup::lookup_addr(&address));
+    match tokio::time::timeout(LIMIT, first).await {
+        Ok(Ok(Ok(name))) if name.eq_ignore_ascii_case(expected) => vec![name],
+        Ok(Ok(Ok(_))) => all_names(address).await,
+        _ => Vec::new(),
+    }
+}
+
+async fn all_names(address: IpAddr) -> Vec<String> {
     let mut command = tokio::process::Command::new("getent");
-    command.args(["--", "hosts"]).args(addresses.iter().map(ToString::to_string));
+    command.args(["--", "hosts", &address.to_string()]);
     command.env("RES_OPTIONS", "timeout:2 attempts:1").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(LIMIT, command.output()).await;
     let text = output.ok().and_then(Result::ok).map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
-    names(&text)
-}
-
-/// Reads what `getent hosts` prints: an address and its names on each line.
-fn names(text: &str) -> BTreeMap<IpAddr, Vec<String>> {
-    text.lines()
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            Some((words.next()?.parse().ok()?, words.map(str::to_owned).collect()))
-        })
-        .collect()
+    text.lines().next().unwrap_or_default().split_whitespace().skip(1).map(str::to_owned).collect()
 }

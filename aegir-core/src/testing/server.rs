@@ -123,7 +123,12 @@ impl FakeServer {
         let path = Utf8Path::new(command.args.last()?);
         let nodes = self.lock();
         let node = nodes.get(path);
-        let found = match (command.program.as_str(), node) {
+        // A script is known by its name.
+        let program = match command.program.as_str() {
+            "sh" => command.args.get(2)?.as_str(),
+            program => program,
+        };
+        let found = match (program, node) {
             ("ls", Some(_)) => {
                 let names = nodes.keys().filter(|p| p.parent() == Some(path)).filter_map(|p| p.file_name());
                 Some(names.map(|n| format!("{n}\n")).collect::<String>().into_bytes())
@@ -131,9 +136,7 @@ impl FakeServer {
             ("cat", Some(node)) => Some(node.content.clone()),
             ("test", Some(_)) => Some(Vec::new()),
             ("ls" | "cat" | "test", None) => None,
-            ("sh", node) if command.args.get(2).is_some_and(|name| name == "probe") => {
-                Some(if node.is_some() { b"good\n".to_vec() } else { b"missing\n".to_vec() })
-            }
+            ("probe", node) => Some(if node.is_some() { b"good\n".to_vec() } else { b"missing\n".to_vec() }),
             _ => return None,
         };
         Some(Output { status: i32::from(found.is_none()), stdout: found.unwrap_or_default(), stderr: Vec::new() })

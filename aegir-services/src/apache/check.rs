@@ -11,9 +11,14 @@ use super::Config;
 use super::machine::{ENABLED_INCLUDE, MODULES, MODULES_ENABLED};
 use crate::web::knock;
 
+/// What `ls` and `cat` would say, by the shell that is there already.
+const LIST: &str = r#"for f in "$1"/*.load; do echo "${f##*/}"; done"#;
+const SHOW: &str = r#"while IFS= read -r l || [ "$l" ]; do printf '%s\n' "$l"; done <"$1""#;
+
 /// What the checks ask on the server, in one round trip with everything else; the answers come in this order.
 pub(super) fn questions(config: &Config, server: &Server) -> Vec<Command> {
-    let mut questions = vec![Command::new("ls").args(["--", MODULES_ENABLED]), Command::new("cat").args(["--", ENABLED_INCLUDE])];
+    let ask = |script: &str, name: &str, path: &str| Command::new("sh").args(["-c", script, name, path]);
+    let mut questions = vec![ask(LIST, "ls", MODULES_ENABLED), ask(SHOW, "cat", ENABLED_INCLUDE)];
     if config.port != 80 {
         // Before the first configuration with this port Apache listens only where Debian, or the port before, lets it.
         let host = format!("<VirtualHost *:{}>", config.port);

@@ -15,6 +15,9 @@
 //! * The command's own status comes back, also when a signal ended it (128 + n), so that a lost
 //!   connection is never taken for a status, nor a status of 255 for a lost connection.
 //!
+//! What only reads goes without all that, which is eight processes: `timeout` ends it there, with what it started, and a
+//! few seconds of reading for nobody do no harm.
+//!
 //! What runs through `sudo` is root's and cannot be killed by us; that is configuration tests and reloads.
 
 use std::time::{Duration, Instant};
@@ -28,9 +31,12 @@ use crate::server::{Command, Output, Stream};
 use crate::{Error, ErrorKind, Result};
 
 const SCRIPT: &str = include_str!("run.sh");
-/// For what ends with its input, or soon after nobody listens: it needs no watcher, which is eight processes, and no copying.
-const BARE: &str =
+/// For what reads its input to the end: that the stream ends is its lifeline, so it needs no watcher, and no copying.
+const FEED: &str =
     r#"d=$3; shift 3; [ -z "$d" ] || cd -- "$d" 2>/dev/null || { echo "aegir: there is no directory $d" >&2; exit 126; }; exec "$@""#;
+/// What every command has in its environment, and nothing else.
+const ENVIRONMENT: [&str; 5] =
+    ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "LC_ALL=C.UTF-8"];
 /// The remote kernel takes 128 KiB in one argument, and the whole line is one.
 const LONGEST_LINE: usize = 120 * 1024;
 /// How long sshd may keep refusing a session because others have them all.
@@ -40,11 +46,12 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Runs a command. It is started again only where it certainly did not start or says that it is idempotent.
 pub(super) async fn run(link: &Link, command: &Command) -> Result<Output> {
-    let words = words(command)?;
+    let plain = command.input.bytes().is_empty() && command.cwd.is_none();
+    let argv = if command.only_reads && plain { bounded(command)? } else { scripted(SCRIPT, command)? };
     let mut again = command.idempotent;
     loop {
         let session = link.session(Instant::now()).await?;
-        match attempt(link, &session, command, &words).await {
+        match attempt(link, &session, command, &argv).await {
             Err(error) if again && error.kind() == ErrorKind::Unreachable => again = false,
             result => return result.map_err(|e| e.context("server", &link.name).context("command", command)),
         }
@@ -57,9 +64,9 @@ pub(super) async fn feed(link: &Link, command: &Command, stream: Stream) -> Resu
 }
 
 async fn digest(link: &Link, command: &Command, stream: Stream) -> Result<Output> {
-    let words = words(command)?;
+    let argv = scripted(FEED, command)?;
     let session = link.session(Instant::now()).await?;
-    let mut child = open(link, &session, BARE, &words).await?;
+    let mut child = open(link, &session, &argv).await?;
     let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
     let drained = async { tokio::try_join!(drain_lines(stdout, None), drain_lines(stderr, None)) };
     // Done with both when the command has ended, and the limit begins again when the stream has.
@@ -92,8 +99,30 @@ async fn digest(link: &Link, command: &Command, stream: Stream) -> Result<Output
     }
 }
 
-/// What the script gets: how much input, how long, where, and the command with exactly its environment.
-fn words(command: &Command) -> Result<Vec<String>> {
+/// A command that needs nothing but its arguments and a limit.
+fn bounded(command: &Command) -> Result<Vec<String>> {
+    let mut argv = line(command)?;
+    let program = ENVIRONMENT.len() + command.env.len();
+    argv.splice(program..program, ["timeout".to_owned(), "-s".to_owned(), "KILL".to_owned(), limit(command)]);
+    Ok(argv)
+}
+
+/// A script around a command: it gets how much input there is, how long, where, and the command.
+fn scripted(script: &str, command: &Command) -> Result<Vec<String>> {
+    let directory = command.cwd.as_ref().map(ToString::to_string).unwrap_or_default();
+    let mut argv: Vec<String> = ["/bin/sh", "-c", script, "aegir"].map(str::to_owned).into();
+    argv.extend([command.input.bytes().len().to_string(), limit(command), directory]);
+    argv.extend(line(command)?);
+    Ok(argv)
+}
+
+/// When it ends by itself over there, in seconds: after we have given it up.
+fn limit(command: &Command) -> String {
+    (command.timeout.as_secs() + FAREWELL.as_secs()).to_string()
+}
+
+/// The command with exactly its environment.
+fn line(command: &Command) -> Result<Vec<String>> {
     let invalid = |what: &str| Error::invalid(format!("running {}: {what}", command.program)).context("command", command);
     if command.program.is_empty() || command.program.contains('=') {
         return Err(invalid("that is no name of a program"));
@@ -101,20 +130,14 @@ fn words(command: &Command) -> Result<Vec<String>> {
     if command.env.iter().any(|(key, _)| key.is_empty() || key.contains('=')) {
         return Err(invalid("a variable of its environment has no usable name"));
     }
-    let limit = command.timeout.as_secs() + FAREWELL.as_secs();
-    let mut words =
-        vec![command.input.bytes().len().to_string(), limit.to_string(), command.cwd.as_ref().map(ToString::to_string).unwrap_or_default()];
-    words.extend(
-        ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "LC_ALL=C.UTF-8"]
-            .map(str::to_owned),
-    );
+    let mut words: Vec<String> = ENVIRONMENT.map(str::to_owned).into();
     words.extend(command.env.iter().map(|(key, value)| format!("{key}={value}")));
     if command.sudo {
         words.extend(["sudo", "-n", "--"].map(str::to_owned));
     }
     words.push(command.program.clone());
     words.extend(command.args.iter().cloned());
-    if words.iter().any(|w| w.contains('\0')) {
+    if words.iter().any(|w| w.contains('\0')) || command.cwd.as_ref().is_some_and(|d| d.as_str().contains('\0')) {
         return Err(invalid("an argument holds a NUL byte"));
     }
     // A quote becomes four bytes; nearly everything else stays one.
@@ -125,8 +148,8 @@ fn words(command: &Command) -> Result<Vec<String>> {
     Ok(words)
 }
 
-async fn attempt(link: &Link, session: &Session, command: &Command, words: &[String]) -> Result<Output> {
-    let mut child = open(link, session, if command.only_prints { BARE } else { SCRIPT }, words).await?;
+async fn attempt(link: &Link, session: &Session, command: &Command, argv: &[String]) -> Result<Output> {
+    let mut child = open(link, session, argv).await?;
     let mut stdin = child.stdin().take();
     let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
     let finished = {
@@ -171,12 +194,12 @@ async fn attempt(link: &Link, session: &Session, command: &Command, words: &[Str
 
 /// Opens a session for the command. sshd allows few at a time, and other processes of ours use the same
 /// connection: being refused one means waiting for a turn, as nothing has started yet.
-async fn open<'s>(link: &Link, session: &'s Session, script: &str, words: &[String]) -> Result<Child<&'s Session>> {
+async fn open<'s>(link: &Link, session: &'s Session, argv: &[String]) -> Result<Child<&'s Session>> {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(20);
     loop {
-        let mut remote = session.raw_command("exec /bin/sh -c");
-        remote.arg(script).arg("aegir").args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut remote = session.raw_command("exec");
+        remote.args(argv).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         match tokio::time::timeout(link.patience(), remote.spawn()).await {
             Ok(Ok(child)) => return Ok(child),
             Ok(Err(error)) if refused(&error) && begun.elapsed() < TURN => {

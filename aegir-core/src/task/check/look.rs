@@ -58,6 +58,7 @@ pub(in crate::task) async fn look(server: &Server, cx: &PlanContext<'_>, turns: 
         names: std::iter::once(&server.hostname).chain(master.as_ref().map(|m| &m.hostname)).cloned().collect(),
         addresses: master.iter().filter_map(|m| m.addresses.first().copied()).collect(),
         questions,
+        limit: None,
     };
     let observer = cx.observe_server(server).await?;
     let (reply, here) = tokio::join!(observer.inquire(&inquiry), names::here(server));

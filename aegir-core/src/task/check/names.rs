@@ -21,7 +21,10 @@ pub(super) async fn here(server: &Server) -> Here {
     let forward = resolve_forward(&server.hostname).await;
     let address = forward.first().or(server.addresses.first());
     let reverse = match address {
-        Some(address) => resolve_reverse(&[*address]).await,
+        Some(address) => {
+            let names = resolve_reverse(*address, &server.hostname).await;
+            if names.is_empty() { BTreeMap::new() } else { BTreeMap::from([(*address, names)]) }
+        }
         None => BTreeMap::new(),
     };
     Here { forward, reverse }
