@@ -166,7 +166,7 @@ fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<()
     }
     if !std::io::stdin().is_terminal() || ui.json {
         let hint = match wanted {
-            Some(name) => format!("it is in production: add `--confirm {name}`"),
+            Some(name) => format!("it is in production, or nothing is kept of it: add `--confirm {name}`"),
             None => "add `--yes`; `--dry-run` shows what would be done".to_owned(),
         };
         return Err(Error::invalid(format!("{}: nobody can be asked here", planned.title)).hint(hint));
@@ -176,7 +176,7 @@ fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<()
     }
     ui.say(&ui::summary(planned));
     match wanted {
-        Some(name) => ui.ask(&format!("{}: it is in production; type {name} to go on:", planned.title)),
+        Some(name) => ui.ask(&format!("{}: it is in production, or nothing is kept of it; type {name} to go on:", planned.title)),
         None => ui.ask(&format!("{}: type yes to go on:", planned.title)),
     }
     let mut answer = String::new();

@@ -73,11 +73,14 @@ impl Core {
 
     /// Why a server cannot be worked with now; nothing where it can. One that shows another host key or lets nobody in cannot.
     pub(crate) async fn silence(&self, server: &ServerEntity) -> Result<Option<Error>> {
-        match self.connect_to(server).reach().await {
-            Ok(()) => Ok(None),
-            Err(error) if error.no_way_there() => Ok(Some(error)),
-            Err(error) => Err(error),
+        let server = self.connect_to(server);
+        match server.reach().await {
+            Ok(()) => {}
+            Err(error) if error.no_way_there() => return Ok(Some(error)),
+            Err(error) => return Err(error),
         }
+        // A connection that stands outlives the machine for a while. Any answer is one.
+        Ok(server.facts().await.err().filter(Error::no_way_there))
     }
 
     /// A lease of this process, from now on.

@@ -129,16 +129,16 @@ fn databases_on_other_machines_are_archived_and_those_that_were_lost_are_forgott
     impatient(&fleet);
     fleet.add_platform("wp", WEB1).ok();
     fleet.add_platform("home", "server_master").ok();
-    for (uri, platform, db) in [("near", "wp", WEB1), ("far", "wp", DB1), ("local", "home", DB1)] {
+    for (uri, platform, db) in [("near", "wp", WEB1), ("far", "wp", DB1), ("lost", "wp", DB1), ("local", "home", DB1)] {
         fleet.aegir(["site", "install", &format!("{uri}.example.com"), "--platform", platform, "--db-server", db, "--title", uri]).ok();
     }
     fleet.host.exec_as("aegir", ["sh", "-c", "echo kept > /var/aegir/platforms/home/sites/local.example.com/files/kept.txt"]);
     refuse(&fleet, &["site", "delete", "local.example.com", "--offline", "--yes"], 8, &["server_master answers, and so does db1"]);
     fleet.remote("web1").power_off();
 
-    // Both of its machines are silent: that fails as ever.
+    // Both of its machines are silent: nobody deletes the last of it by mistake.
     db1.cut();
-    refuse(&fleet, &["site", "delete", "far.example.com", "--offline", "--yes"], 9, &["db1.example.com"]);
+    refuse(&fleet, &["site", "delete", "far.example.com", "--offline", "--yes"], 64, &["--confirm far.example.com"]);
     db1.heal();
     break_every_step(&fleet, std::slice::from_ref(&db1), &["site", "delete", "far.example.com", "--offline"]);
     assert_eq!(databases(&db1, "farexample"), "");
@@ -146,16 +146,25 @@ fn databases_on_other_machines_are_archived_and_those_that_were_lost_are_forgott
     assert!(archive(&fleet, "far.example.com").1 > 10);
     assert_eq!(db1.exec(["ls", "-A", "/var/aegir/backups"]).ok(), "", "the dump was only passing there");
 
-    let near = fleet.aegir(["site", "delete", "near.example.com", "--offline", "--yes"]);
+    refuse(&fleet, &["site", "delete", "near.example.com", "--offline", "--yes"], 64, &["--confirm near.example.com"]);
+    let near = fleet.aegir(["site", "delete", "near.example.com", "--offline", "--confirm", "near.example.com"]);
     near.clone().ok();
     assert!(near.stderr.contains("nothing of near.example.com is archived"), "{}", near.stderr);
 
     // A machine that had databases and nothing else.
     db1.power_off();
-    for command in commands(&fleet.aegir(["server", "delete", DB1, "--offline", "--yes"]).stderr) {
-        assert_eq!(command, ["site", "delete", "local.example.com", "--offline"]);
-        break_every_step(&fleet, &[], &command.iter().map(String::as_str).collect::<Vec<_>>());
+    let hints = commands(&fleet.aegir(["server", "delete", DB1, "--offline", "--yes"]).stderr);
+    assert_eq!(hints.len(), 2, "{hints:?}");
+    for command in &hints {
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        if command == ["site", "delete", "lost.example.com", "--offline"] {
+            fleet.aegir(command.into_iter().chain(["--confirm", "lost.example.com"])).ok();
+        } else {
+            assert_eq!(command, ["site", "delete", "local.example.com", "--offline"]);
+            break_every_step(&fleet, &[], &command);
+        }
     }
+    assert_eq!(fleet.host.exec(["sh", "-c", "ls /var/aegir/backups | grep lost"]).stdout, "");
     let members = archive(&fleet, "local.example.com").0;
     assert!(members.contains("./wp-config.php") && !members.contains("database.sql"), "{members}");
     assert_eq!(fleet.master.page("local.example.com").status, 404);

@@ -61,7 +61,8 @@ pub struct Planned {
     /// up first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<ServerName>,
-    /// It destroys something on a production server: a driver has an operator type this name before it submits.
+    /// It destroys something on a production server, or a site that nothing can be archived of: a driver has an operator type
+    /// this name before it submits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Which requests destroy something that is live: an operator types its name first.
+//! Which requests destroy something that is live, or that nothing is kept of: an operator types its name first.
 
 use super::Request;
 use crate::Result;
@@ -7,12 +7,19 @@ use crate::name::{PlatformName, ServerName};
 use crate::service::PlanContext;
 
 /// The name to type; `None` where a plain yes will do, as for what was never made.
-pub(super) async fn name(request: &Request, cx: &PlanContext<'_>) -> Result<Option<String>> {
+/// `gone` are the servers that the plan counts as gone.
+pub(super) async fn name(request: &Request, gone: &[ServerName], cx: &PlanContext<'_>) -> Result<Option<String>> {
     let (server, name) = match request {
         Request::DeleteServer { server, .. } => (Some(server.clone()), server.to_string()),
         Request::DeletePlatform { platform, .. } => (of_platform(platform, cx).await?, platform.to_string()),
         Request::DeleteSite { site, .. } => match cx.inventory().site(site).await? {
-            Some(found) => (of_platform(&found.platform, cx).await?, site.to_string()),
+            Some(found) => {
+                let web = of_platform(&found.platform, cx).await?;
+                if gone.contains(&found.database.server) && web.as_ref().is_some_and(|web| gone.contains(web)) {
+                    return Ok(Some(site.to_string()));
+                }
+                (web, site.to_string())
+            }
             None => return Ok(None),
         },
         _ => return Ok(None),

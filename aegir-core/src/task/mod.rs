@@ -82,7 +82,7 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
     planned.touches.dedup_by(|a, b| a.0 == b.0);
     planned.warnings = cx.take_warnings();
     planned.gone = cx.take_gone();
-    planned.confirm = confirm::name(request, &cx).await?;
+    planned.confirm = confirm::name(request, &planned.gone, &cx).await?;
     let entities: Vec<EntityRef> = planned.touches.iter().map(|(e, _)| e.clone()).collect();
     settle(core, planned, draft.plan, &entities).await.map_err(|error| gone::explain(request, error))
 }

@@ -14,8 +14,8 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, cx: &PlanContext<'_>) -> 
         Err(missing) if offline => return gone::never_made("site.delete", EntityRef::Site(uri.clone()), missing, cx).await,
         site => find::site_context(cx.inventory(), site?).await?,
     };
-    let gone = if offline { Some(gone_of(&site, cx).await?) } else { None };
-    let lost = |server: &Server| gone.is_some_and(|gone| gone.name == server.name);
+    let gone = if offline { gone_of(&site, cx).await? } else { Vec::new() };
+    let lost = |server: &Server| gone.iter().any(|gone| gone.name == server.name);
     let owner = EntityRef::from(&site.site);
     let master = find::server(cx.inventory(), &ServerName::master()).await?;
     let stamp = chrono::Utc::now().format("%Y%m%d.%H%M%S");
@@ -53,8 +53,10 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, cx: &PlanContext<'_>) -> 
         }
     }
     plan = plan.and_then(removal);
-    if let Some(gone) = gone {
-        warn(&site, gone, cx);
+    if offline {
+        warn(&site, &gone, cx);
+    }
+    for gone in &gone {
         let owned = gone::owned(&owner, &gone.name, cx).await?;
         plan = plan.then(&master.name, &owner, &Strike { gone: gone.name.clone(), owned })?;
     }
@@ -65,32 +67,42 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, cx: &PlanContext<'_>) -> 
     Ok(Draft { kind: "site.delete", title: format!("delete site {uri}"), subject: owner, plan, reads: site_verify::reads(&site) })
 }
 
-/// The one of its servers that is gone. The other is worked with as ever: when it does not answer either, that fails.
-async fn gone_of<'a>(site: &'a SiteContext, cx: &PlanContext<'_>) -> Result<&'a Server> {
-    for server in [&site.web, &site.db] {
+/// Those of its servers that are gone. What answers is worked with as ever.
+async fn gone_of<'a>(site: &'a SiteContext, cx: &PlanContext<'_>) -> Result<Vec<&'a Server>> {
+    let mut servers = vec![&site.web, &site.db];
+    servers.dedup_by_key(|server| &server.name);
+    let mut gone = Vec::new();
+    for server in &servers {
         if gone::is_gone(server, cx).await? {
-            return Ok(server);
+            gone.push(*server);
         }
     }
+    if !gone.is_empty() {
+        return Ok(gone);
+    }
     let uri = &site.site.uri;
-    let also = if site.web.name == site.db.name { String::new() } else { format!(", and so does {}", site.db.name) };
+    let also = servers.get(1).map(|db| format!(", and so does {}", db.name)).unwrap_or_default();
     Err(Error::refused(format!("nothing that site {uri} stands on is gone: {} answers{also}", site.web.name))
         .context("site", uri)
         .hint(format!("`aegir site delete {uri}`")))
 }
 
-fn warn(site: &SiteContext, gone: &Server, cx: &PlanContext<'_>) {
+fn warn(site: &SiteContext, gone: &[&Server], cx: &PlanContext<'_>) {
     let (uri, database) = (&site.site.uri, &site.site.database.name);
-    let (web, db) = (gone.name == site.web.name, gone.name == site.db.name);
-    let keeps = match (web, db) {
-        (true, true) => format!("goes on serving {uri} and keeps its files and its database {database}"),
-        (true, false) => format!("goes on answering for {uri} and keeps its files"),
-        (false, _) => format!("keeps the database {database} and its users"),
-    };
-    cx.warn(format!("nothing is done on {}: if it still runs, it {keeps}", gone.name));
+    let holds = |server: &Server| (server.name == site.web.name, server.name == site.db.name);
+    for server in gone {
+        let keeps = match holds(server) {
+            (true, true) => format!("goes on serving {uri} and keeps its files and its database {database}"),
+            (true, false) => format!("goes on answering for {uri} and keeps its files"),
+            (false, _) => format!("keeps the database {database} and its users"),
+        };
+        cx.warn(format!("nothing is done on {}: if it still runs, it {keeps}", server.name));
+    }
+    let on = gone.iter().map(|server| server.name.as_str()).collect::<Vec<_>>().join(" and ");
+    let (web, db) = gone.iter().map(|server| holds(server)).fold((false, false), |all, one| (all.0 | one.0, all.1 | one.1));
     cx.warn(match (web, db) {
-        (true, true) => format!("nothing of {uri} is archived: its files, uploads and database were on {} alone", gone.name),
-        (true, false) => format!("the archive holds the database alone: files and uploads of {uri} were on {} alone", gone.name),
-        (false, _) => format!("the archive holds the files alone: the database {database} was on {} alone", gone.name),
+        (true, true) => format!("nothing of {uri} is archived: its files, uploads and database were on {on} alone"),
+        (true, false) => format!("the archive holds the database alone: files and uploads of {uri} were on {on} alone"),
+        (false, _) => format!("the archive holds the files alone: the database {database} was on {on} alone"),
     });
 }
