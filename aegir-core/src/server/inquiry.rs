@@ -45,42 +45,36 @@ pub struct Reply {
 /// Why `account` ran nothing of ours although it let us in: its login shell.
 const LOGIN: &str = "login";
 
-/// An inquiry under way: one command answers it all.
-#[derive(Debug)]
-pub(super) struct Asking {
-    /// Reads only, and needs nothing but its arguments.
-    pub(super) command: Command,
-    /// Stands behind each answer.
-    mark: String,
-    questions: usize,
-    begun: DateTime<Utc>,
-}
-
-impl Asking {
-    pub(super) fn begin(root: &str, inquiry: &Inquiry) -> Result<Self> {
+impl Inquiry {
+    /// The command that answers it all; `mark` stands behind each answer.
+    fn command(&self, root: &str, mark: &str) -> Result<Command> {
         let plain = |c: &Command| c.input.bytes().is_empty() && c.env.is_empty() && c.cwd.is_none() && !c.sudo;
-        if let Some(odd) = inquiry.questions.iter().find(|q| !plain(q)) {
+        if let Some(odd) = self.questions.iter().find(|q| !plain(q)) {
             return Err(Error::internal(format!("{odd} is no plain question")));
         }
         let harmless = |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
         // A dot in a package's name stands for itself only nearly; names are looked up exactly afterwards.
-        let packages: Vec<&str> = inquiry.packages.iter().map(String::as_str).filter(|p| harmless(p, "-.") && !p.is_empty()).collect();
-        let names: Vec<&str> = inquiry.names.iter().map(String::as_str).filter(|n| harmless(n, "-._")).collect();
-        let addresses: Vec<String> = inquiry.addresses.iter().map(ToString::to_string).collect();
-        let mark = format!("--{}", uuid::Uuid::now_v7().simple());
-        let mut command = Facts::script([root, &mark, &packages.join("|"), &names.join(" "), &addresses.join(" ")]);
-        for question in &inquiry.questions {
+        let packages: Vec<&str> = self.packages.iter().map(String::as_str).filter(|p| harmless(p, "-.") && !p.is_empty()).collect();
+        let names: Vec<&str> = self.names.iter().map(String::as_str).filter(|n| harmless(n, "-._")).collect();
+        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        let mut command = Facts::script([root, mark, &packages.join("|"), &names.join(" "), &addresses.join(" ")]);
+        for question in &self.questions {
             command = command.arg((question.args.len() + 1).to_string()).arg(&question.program).args(&question.args);
         }
-        if let Some(limit) = inquiry.limit {
-            command = command.timeout(limit);
-        }
-        Ok(Self { command, mark, questions: inquiry.questions.len(), begun: Utc::now() })
+        Ok(match self.limit {
+            Some(limit) => command.timeout(limit),
+            None => command,
+        })
     }
+}
 
-    pub(super) fn end(&self, server: &impl Server, output: &Output) -> Result<Reply> {
-        read(output, &self.mark, self.questions, (self.begun, Utc::now())).map_err(|e| e.context("server", server.name()))
-    }
+/// Looks at a machine through the script.
+pub(super) async fn by_script(server: &dyn Server, root: &str, inquiry: &Inquiry) -> Result<Reply> {
+    let mark = format!("--{}", uuid::Uuid::now_v7().simple());
+    let command = inquiry.command(root, &mark)?;
+    let before = Utc::now();
+    let output = server.run(&command).await?;
+    read(&output, &mark, inquiry.questions.len(), (before, Utc::now())).map_err(|e| e.context("server", server.name()))
 }
 
 /// Looks at a machine that has only its own ways: one question after the other.

@@ -16,7 +16,7 @@ use super::{
     Tunnel,
 };
 use crate::name::ServerName;
-use crate::server::inquiry::Asking;
+use crate::server::inquiry::by_script;
 use crate::{Error, ErrorKind, Result};
 
 /// The machine this process runs on.
@@ -128,8 +128,7 @@ impl Server for LocalServer {
     }
 
     async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
-        let asking = Asking::begin(self.root.as_str(), inquiry)?;
-        asking.end(self, &self.run(&asking.command).await?)
+        by_script(self, self.root.as_str(), inquiry).await
     }
 
     async fn run(&self, command: &Command) -> Result<Output> {

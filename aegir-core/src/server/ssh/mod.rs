@@ -36,7 +36,7 @@ use self::sftp::{Fault, Sftp};
 use super::fetch::Intake;
 use super::{Command, DirSpec, Facts, Fetched, FileSpec, FileStat, Inquiry, Output, OwnedPath, Reply, Server, Stream, Tunnel};
 use crate::name::ServerName;
-use crate::server::inquiry::Asking;
+use crate::server::inquiry::by_script;
 use crate::{Error, Result};
 
 /// File operations at a time: they share one session, so this bounds memory and open handles only.
@@ -202,8 +202,7 @@ impl Server for SshServer {
     }
 
     async fn inquire(&self, inquiry: &Inquiry) -> Result<Reply> {
-        let asking = Asking::begin(self.root.as_str(), inquiry)?;
-        asking.end(self, &self.run(&asking.command).await?)
+        by_script(self, self.root.as_str(), inquiry).await
     }
 
     async fn run(&self, command: &Command) -> Result<Output> {
