@@ -15,10 +15,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 use tokio::sync::mpsc;
 
-use super::packing::PATH;
 use super::tar::{self, Tagged};
 use super::{Change, Deed, Entry, Kind, Listing, Packing, State, TreePath};
-use crate::server::{Command, Server, Stream};
+use crate::server::{Command, PATH, Server, Stream};
 use crate::{Error, Result};
 
 /// A piece of the stream.

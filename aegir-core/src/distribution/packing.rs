@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::Result;
-use crate::server::{Command, Server};
+use crate::server::{Command, PATH, Server};
 
 /// Below this, measuring costs more than packing could save.
 const WORTH: u64 = 4_000_000;
@@ -19,8 +19,6 @@ const LEVELS: [(u8, f64, f64); 5] = [(3, 260e6, 0.19), (5, 120e6, 0.175), (7, 80
 const SHARE: f64 = 0.5;
 /// Packing is work for both sides, so it has to be so much sooner.
 const GAIN: f64 = 2.0;
-/// Where programs are; as for every command of ours.
-pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How a stream is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,8 @@ use crate::{Error, Result};
 
 /// How long a command may take unless it says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Where programs are, for every command of ours on every machine.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Characters of an argument; scripts have more.
 const LONGEST_SHOWN: usize = 500;
 

@@ -25,6 +25,7 @@ pub(crate) use ssh::agreed_file;
 pub use ssh::{HostKey, SshConfig, SshServer, pin_host_keys, pinned_host_keys, scan_host_keys};
 pub use tunnel::Tunnel;
 
+pub(crate) use command::PATH;
 pub(crate) use gone::GoneServer;
 pub(crate) use resolve::{forward as resolve_forward, reverse as resolve_reverse};
 

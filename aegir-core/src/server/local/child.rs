@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::server::command::LineSink;
+use crate::server::command::{LineSink, PATH};
 use crate::server::{Command, Output, Stream};
 
 pub(super) fn build(command: &Command) -> tokio::process::Command {
@@ -17,11 +17,7 @@ pub(super) fn build(command: &Command) -> tokio::process::Command {
         built.args(["sudo", "-n", "--"]);
     }
     built.arg(&command.program).args(&command.args);
-    built
-        .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LANG", "C.UTF-8")
-        .env("LC_ALL", "C.UTF-8");
+    built.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
     built.envs(command.env.iter().map(|(k, v)| (k, v)));
     if let Some(cwd) = &command.cwd {
         built.current_dir(cwd);

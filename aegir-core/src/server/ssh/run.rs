@@ -27,16 +27,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::link::Link;
 use crate::server::local::{drain_lines, pass_on};
-use crate::server::{Command, Output, Stream};
+use crate::server::{Command, Output, PATH, Stream};
 use crate::{Error, ErrorKind, Result};
 
 const SCRIPT: &str = include_str!("run.sh");
 /// For what reads its input to the end: that the stream ends is its lifeline, so it needs no watcher, and no copying.
 const FEED: &str =
     r#"d=$3; shift 3; [ -z "$d" ] || cd -- "$d" 2>/dev/null || { echo "aegir: there is no directory $d" >&2; exit 126; }; exec "$@""#;
-/// What every command has in its environment, and nothing else.
-const ENVIRONMENT: [&str; 5] =
-    ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "LC_ALL=C.UTF-8"];
 /// The remote kernel takes 128 KiB in one argument, and the whole line is one.
 const LONGEST_LINE: usize = 120 * 1024;
 /// How long sshd may keep refusing a session because others have them all.
@@ -101,10 +98,7 @@ async fn digest(link: &Link, command: &Command, stream: Stream) -> Result<Output
 
 /// A command that needs nothing but its arguments and a limit.
 fn bounded(command: &Command) -> Result<Vec<String>> {
-    let mut argv = line(command)?;
-    let program = ENVIRONMENT.len() + command.env.len();
-    argv.splice(program..program, ["timeout".to_owned(), "-s".to_owned(), "KILL".to_owned(), limit(command)]);
-    Ok(argv)
+    line(&["timeout", "-s", "KILL", &limit(command)], command)
 }
 
 /// A script around a command: it gets how much input there is, how long, where, and the command.
@@ -112,7 +106,7 @@ fn scripted(script: &str, command: &Command) -> Result<Vec<String>> {
     let directory = command.cwd.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut argv: Vec<String> = ["/bin/sh", "-c", script, "aegir"].map(str::to_owned).into();
     argv.extend([command.input.bytes().len().to_string(), limit(command), directory]);
-    argv.extend(line(command)?);
+    argv.extend(line(&[], command)?);
     Ok(argv)
 }
 
@@ -121,8 +115,8 @@ fn limit(command: &Command) -> String {
     (command.timeout.as_secs() + FAREWELL.as_secs()).to_string()
 }
 
-/// The command with exactly its environment.
-fn line(command: &Command) -> Result<Vec<String>> {
+/// The command with exactly its environment, run by another one where `by` names it.
+fn line(by: &[&str], command: &Command) -> Result<Vec<String>> {
     let invalid = |what: &str| Error::invalid(format!("running {}: {what}", command.program)).context("command", command);
     if command.program.is_empty() || command.program.contains('=') {
         return Err(invalid("that is no name of a program"));
@@ -130,8 +124,9 @@ fn line(command: &Command) -> Result<Vec<String>> {
     if command.env.iter().any(|(key, _)| key.is_empty() || key.contains('=')) {
         return Err(invalid("a variable of its environment has no usable name"));
     }
-    let mut words: Vec<String> = ENVIRONMENT.map(str::to_owned).into();
+    let mut words: Vec<String> = ["env", "-i", &format!("PATH={PATH}"), "LANG=C.UTF-8", "LC_ALL=C.UTF-8"].map(str::to_owned).into();
     words.extend(command.env.iter().map(|(key, value)| format!("{key}={value}")));
+    words.extend(by.iter().map(|word| (*word).to_owned()));
     if command.sudo {
         words.extend(["sudo", "-n", "--"].map(str::to_owned));
     }
