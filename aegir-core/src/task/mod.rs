@@ -24,6 +24,7 @@ mod site_change;
 mod site_delete;
 mod site_install;
 mod site_verify;
+mod users;
 
 pub use bootstrap::Bootstrap;
 pub use check::Checked;

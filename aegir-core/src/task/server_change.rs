@@ -1,5 +1,6 @@
 //! Changes how a server is reached, what it offers, what it is for: the changed server, verified.
 
+use super::users::Users;
 use super::{ChangeServer, Draft, find, host_key, server_enrol, server_verify};
 use crate::action::PinHostKeys;
 use crate::entity::{EntityRef, Server, ServiceBinding, Transport};
@@ -98,44 +99,8 @@ async fn change_service(
 
 /// Refuses to take away what platforms, sites or databases stand on.
 async fn refuse_used(server: &Server, service: &str, cx: &PlanContext<'_>) -> Result<()> {
-    let (platforms, databases) = users(&server.name, cx).await?;
-    let users = match service {
-        "db" => databases,
-        "web" => platforms,
-        // What stands on a service that a third party invented, only that party knows.
-        _ => return Ok(()),
-    };
-    if users.is_empty() {
-        return Ok(());
-    }
-    Err(Error::refused(format!("server {} offers {service} to {}", server.name, in_words(&users)))
+    let Some(users) = Users::of(&server.name, cx).await?.of_service(service) else { return Ok(()) };
+    Err(Error::refused(format!("server {} offers {service} to {users}", server.name))
         .context("server", &server.name)
         .hint("delete or move those first"))
-}
-
-/// What stands on a server: platforms with their sites, and sites whose database it holds.
-pub(super) async fn users(name: &ServerName, cx: &PlanContext<'_>) -> Result<(Vec<String>, Vec<String>)> {
-    let platforms = cx.inventory().platforms().await?.into_iter().filter(|p| p.server == *name);
-    let mut on_web: Vec<String> = platforms.map(|p| format!("platform {}", p.name)).collect();
-    let here = cx.inventory().sites(&SiteFilter { platform: None, server: Some(name.clone()) }).await?;
-    on_web.extend(here.into_iter().map(|s| format!("site {}", s.uri)));
-    let mut on_db = Vec::new();
-    for summary in cx.inventory().sites(&SiteFilter::default()).await? {
-        if let Some(site) = cx.inventory().site(&summary.uri).await?
-            && site.database.server == *name
-        {
-            on_db.push(format!("the database of site {}", site.uri));
-        }
-    }
-    Ok((on_web, on_db))
-}
-
-/// The first few, and how many more.
-pub(super) fn in_words(users: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let first = users.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match users.len().checked_sub(SHOWN) {
-        Some(more) if more > 0 => format!("{first} and {more} more"),
-        _ => first,
-    }
 }

@@ -1,9 +1,9 @@
 //! Takes Aegir's configuration off a server that nothing is on, and forgets the server.
 
-use super::{Draft, find, gone, server_change};
+use super::users::Users;
+use super::{Draft, find, gone};
 use crate::action::{ForgetServer, PinHostKeys, PurgeTree, TrashTree};
 use crate::entity::{EntityRef, Resource, ResourceKind, Server};
-use crate::inventory::SiteFilter;
 use crate::name::ServerName;
 use crate::plan::Plan;
 use crate::service::{Operation, PlanContext};
@@ -17,12 +17,11 @@ pub(super) async fn plan(name: &ServerName, offline: bool, cx: &PlanContext<'_>)
     if gone::is_here(&server) {
         return Err(Error::refused(format!("{name} is the machine Aegir runs on, so it is not deleted")).context("server", name));
     }
-    let (web, db) = server_change::users(name, cx).await?;
-    let users: Vec<String> = web.into_iter().chain(db).collect();
-    if !users.is_empty() {
-        let error = Error::refused(format!("server {name} still has {}", server_change::in_words(&users))).context("server", name);
+    let users = Users::of(name, cx).await?;
+    if let Some(words) = users.in_words() {
+        let error = Error::refused(format!("server {name} still has {words}")).context("server", name);
         return Err(match offline {
-            true => deletions(name, cx).await?.into_iter().fold(error, Error::hint),
+            true => users.deletions().fold(error, Error::hint),
             false => {
                 error.hint(format!("`aegir site list --server {name}` and `aegir platform list` show them; delete or move them first"))
             }
@@ -81,18 +80,4 @@ async fn leave(server: &Server, owner: &EntityRef, cx: &PlanContext<'_>) -> Resu
         server.root.join(".ssh/authorized_keys")
     ));
     Ok((Plan::empty(), gone::owned(owner, name, cx).await?))
-}
-
-/// The commands that delete all that stands on a server which is gone, in an order that works.
-async fn deletions(name: &ServerName, cx: &PlanContext<'_>) -> Result<Vec<String>> {
-    let mut commands = Vec::new();
-    for summary in cx.inventory().sites(&SiteFilter::default()).await? {
-        let site = cx.inventory().site(&summary.uri).await?;
-        if summary.server == *name || site.is_some_and(|site| site.database.server == *name) {
-            commands.push(format!("`aegir site delete {} --offline`", summary.uri));
-        }
-    }
-    let platforms = cx.inventory().platforms().await?.into_iter().filter(|platform| platform.server == *name);
-    commands.extend(platforms.map(|platform| format!("`aegir platform delete {} --offline`", platform.name)));
-    Ok(commands)
 }
