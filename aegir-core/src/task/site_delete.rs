@@ -15,7 +15,7 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, cx: &PlanContext<'_>) -> 
         site => find::site_context(cx.inventory(), site?).await?,
     };
     let gone = if offline { gone_of(&site, cx).await? } else { Vec::new() };
-    let lost = |server: &Server| gone.iter().any(|gone| gone.name == server.name);
+    let lost = |server: &Server| is_among(server, &gone);
     let owner = EntityRef::from(&site.site);
     let master = find::server(cx.inventory(), &ServerName::master()).await?;
     let stamp = chrono::Utc::now().format("%Y%m%d.%H%M%S");
@@ -87,11 +87,14 @@ async fn gone_of<'a>(site: &'a SiteContext, cx: &PlanContext<'_>) -> Result<Vec<
         .hint(format!("`aegir site delete {uri}`")))
 }
 
+fn is_among(server: &Server, gone: &[&Server]) -> bool {
+    gone.iter().any(|gone| gone.name == server.name)
+}
+
 fn warn(site: &SiteContext, gone: &[&Server], cx: &PlanContext<'_>) {
     let (uri, database) = (&site.site.uri, &site.site.database.name);
-    let holds = |server: &Server| (server.name == site.web.name, server.name == site.db.name);
     for server in gone {
-        let keeps = match holds(server) {
+        let keeps = match (server.name == site.web.name, server.name == site.db.name) {
             (true, true) => format!("goes on serving {uri} and keeps its files and its database {database}"),
             (true, false) => format!("goes on answering for {uri} and keeps its files"),
             (false, _) => format!("keeps the database {database} and its users"),
@@ -99,8 +102,7 @@ fn warn(site: &SiteContext, gone: &[&Server], cx: &PlanContext<'_>) {
         cx.warn(format!("nothing is done on {}: if it still runs, it {keeps}", server.name));
     }
     let on = gone.iter().map(|server| server.name.as_str()).collect::<Vec<_>>().join(" and ");
-    let (web, db) = gone.iter().map(|server| holds(server)).fold((false, false), |all, one| (all.0 | one.0, all.1 | one.1));
-    cx.warn(match (web, db) {
+    cx.warn(match (is_among(&site.web, gone), is_among(&site.db, gone)) {
         (true, true) => format!("nothing of {uri} is archived: its files, uploads and database were on {on} alone"),
         (true, false) => format!("the archive holds the database alone: files and uploads of {uri} were on {on} alone"),
         (false, _) => format!("the archive holds the files alone: the database {database} was on {on} alone"),
