@@ -48,43 +48,41 @@ fn directory(found: &Found) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::super::{Kind, State, TreePath};
     use super::*;
 
-    fn found(path: &str, kind: Kind) -> Found {
-        let state = State { kind, mode: 0o755, size: 0, sec: 0, nsec: 0 };
-        Found { path: TreePath::parse(path.as_bytes()).unwrap(), state, inode: None }
+    fn found(path: TreePath, kind: Kind) -> Found {
+        Found { path, state: State { kind, mode: 0o755, size: 0, sec: 0, nsec: 0 }, inode: None }
+    }
+
+    /// Directories with all above them, in any order.
+    fn directories() -> impl Strategy<Value = Vec<TreePath>> {
+        proptest::collection::btree_set("[a-c !]{1,2}(/[a-c !]{1,2}){0,3}", 1..40)
+            .prop_map(|paths| {
+                let path = |text: &String| TreePath::parse(text.as_bytes()).unwrap();
+                let above = |path| std::iter::successors(Some(path), TreePath::parent).filter(|path| !path.is_root());
+                paths.iter().map(path).flat_map(above).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+            })
+            .prop_shuffle()
     }
 
     proptest! {
         #[test]
-        fn it_is_the_order_of_paths(paths in proptest::collection::btree_set("[a-c !]{1,2}(/[a-c !]{1,2}){0,3}", 1..40), seed: u64) {
-            let mut dirs = std::collections::BTreeSet::new();
-            for path in &paths {
-                let mut way = path.as_str();
-                dirs.insert(way.to_owned());
-                while let Some((above, _)) = way.rsplit_once('/') {
-                    dirs.insert(above.to_owned());
-                    way = above;
-                }
-            }
-            let mut shuffled: Vec<&String> = dirs.iter().collect();
-            let mut state = seed;
-            for at in (1..shuffled.len()).rev() {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                shuffled.swap(at, (state >> 33) as usize % (at + 1));
-            }
-            let ordered = in_order(shuffled.iter().map(|p| found(p, Kind::Dir)).collect()).unwrap();
+        fn it_is_the_order_of_paths(directories in directories()) {
+            let ordered = in_order(directories.iter().map(|path| found(path.clone(), Kind::Dir)).collect()).unwrap();
             prop_assert!(ordered.windows(2).all(|pair| pair[0].path < pair[1].path));
-            prop_assert_eq!(ordered.len(), dirs.len());
+            prop_assert_eq!(ordered.len(), directories.len());
         }
     }
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let none = |things: &[(&str, Kind)]| in_order(things.iter().map(|(p, k)| found(p, k.clone())).collect()).is_none();
+        let thing = |(path, kind): &(&str, Kind)| found(TreePath::parse(path.as_bytes()).unwrap(), kind.clone());
+        let none = |things: &[(&str, Kind)]| in_order(things.iter().map(thing).collect()).is_none();
         assert!(none(&[("a", Kind::Dir), ("a", Kind::File)]), "twice");
         assert!(none(&[("a/b", Kind::File)]), "in nothing");
         assert!(none(&[("a", Kind::File), ("a/b", Kind::File)]), "in a file");
