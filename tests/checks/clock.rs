@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aegir_core::Aegir;
-use aegir_core::entity::{Server as Entity, Stage, Transport};
+use aegir_core::entity::Server as Entity;
 use aegir_core::inventory::Servers as _;
 use aegir_core::inventory::memory::MemoryInventory;
 use aegir_core::name::ServerName;
@@ -11,25 +11,14 @@ use aegir_core::secret::Keyring;
 use aegir_core::server::{Facts, Server};
 use aegir_core::service::{Finding, Registry};
 use aegir_core::testing::FakeServer;
+use aegir_testkit::entity;
 
 async fn finding(late: i64) -> (Finding, String, String) {
     let facts = Facts { clock: chrono::Utc::now().timestamp() - late, user: "aegir".into(), ..Facts::default() };
     let answer = |_: &aegir_core::server::Command| Some(aegir_core::server::Output { stdout: b"good\n".to_vec(), ..Default::default() });
     let fake = FakeServer::new(ServerName::master(), facts, &["/var/aegir"]).answering(answer);
     let inventory = MemoryInventory::default();
-    let entity = Entity {
-        name: ServerName::master(),
-        hostname: "master.example.com".into(),
-        transport: Transport::Local,
-        stage: Stage::Test,
-        services: [].into(),
-        root: "/var/aegir".into(),
-        user: "aegir".into(),
-        web_group: "www-data".into(),
-        addresses: Vec::new(),
-        facts: None,
-        revision: 0,
-    };
+    let entity = Entity { hostname: "master.example.com".into(), ..entity::server("server_master") };
     inventory.save_server(&entity).await.unwrap();
     let server: Arc<dyn Server> = Arc::new(fake);
     let aegir = Aegir::builder(Arc::new(inventory), Registry::new(), Keyring::generate().unwrap()).server(server).build();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aegir_core::action::{Action, Context, MakeDir};
 use aegir_core::engine::{Fails, Faults, Outcome};
-use aegir_core::entity::{EntityRef, ResourceKind, Server, Stage, Transport};
+use aegir_core::entity::{EntityRef, ResourceKind, Server, Transport};
 use aegir_core::event::EventKind;
 use aegir_core::inventory::{Inventory, LeaseMode, TaskFilter, TaskId, TaskState};
 use aegir_core::name::ServerName;
@@ -15,6 +15,7 @@ use aegir_core::service::Registry;
 use aegir_core::task::Request;
 use aegir_core::testing::{FakeServer, Toy};
 use aegir_core::{Aegir, ErrorKind, Result, Start};
+use aegir_testkit::entity;
 use tempfile::TempDir;
 
 use crate::meddler::{At, Meddler};
@@ -74,19 +75,8 @@ fn fake(text: &str) -> Arc<FakeServer> {
 }
 
 fn ssh(text: &str) -> Server {
-    Server {
-        name: name(text),
-        hostname: format!("{text}.example.com"),
-        transport: Transport::Ssh { user: None, host: format!("{text}.example.com"), port: None },
-        stage: Stage::Test,
-        services: Default::default(),
-        root: "/var/aegir".into(),
-        user: "aegir".into(),
-        web_group: "www-data".into(),
-        addresses: Vec::new(),
-        facts: None,
-        revision: 0,
-    }
+    let transport = Transport::Ssh { user: None, host: format!("{text}.example.com"), port: None };
+    Server { transport, ..entity::server(text) }
 }
 
 fn offline(server: &str) -> Request {

@@ -7,12 +7,14 @@
 //! - [`breaking`]: breaks every step of a task there.
 //! - [`fleet`]: the same with remote servers.
 //! - [`drupal`]: real trees that somebody names.
+//! - [`entity`]: entities that are only data.
 //!
 //! Everything here is for tests: it panics with a plain message where a product would return an error.
 
 pub mod breaking;
 pub mod conformance;
 pub mod drupal;
+pub mod entity;
 pub mod fleet;
 pub mod installation;
 pub mod lab;

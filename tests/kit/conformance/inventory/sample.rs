@@ -1,6 +1,6 @@
 //! Entities, tasks and leases to fill an inventory with.
 
-use aegir_core::entity::{Codebase, Database, EntityRef, Platform, Server, Site, SiteState, Stage, Transport};
+use aegir_core::entity::{Codebase, Database, EntityRef, Platform, Server, Site, SiteState};
 use aegir_core::inventory::{Lease, LeaseMode, Task, TaskId, TaskState, Worker};
 use aegir_core::name::{DatabaseName, DatabaseUser, GrantHost, MachineName, PlatformName, ServerName, SiteUri};
 use aegir_core::plan::Plan;
@@ -28,19 +28,8 @@ pub(super) fn sealed(text: &str) -> Sealed {
 }
 
 pub(super) fn server(name: &str) -> Server {
-    Server {
-        name: server_name(name),
-        hostname: format!("{name}.example.com"),
-        transport: Transport::Local,
-        stage: Stage::Test,
-        services: [].into(),
-        root: "/var/aegir".into(),
-        user: "aegir".into(),
-        web_group: "www-data".into(),
-        addresses: vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
-        facts: None,
-        revision: 0,
-    }
+    let addresses = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+    Server { addresses, ..crate::entity::server(name) }
 }
 
 pub(super) fn platform(name: &str, server: &str) -> Platform {
