@@ -16,7 +16,7 @@ pub(crate) struct ChangeArgs {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// The name of what is destroyed on a production server, where `--yes` is not enough
+    /// The name of what is destroyed in production, or without an archive, where `--yes` is not enough
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm: Option<String>,
     /// Do not wait: print the task's number, and let it go on by itself

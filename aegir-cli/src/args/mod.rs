@@ -107,7 +107,7 @@ pub(crate) enum Command {
         /// The saved plan; `-` for standard input
         #[arg(value_hint = ValueHint::FilePath)]
         file: Utf8PathBuf,
-        /// The name of what it destroys on a production server
+        /// The name of what it destroys in production, or without an archive
         #[arg(long, value_name = "NAME")]
         confirm: Option<String>,
         /// Do not wait: print the task's number, and let it go on by itself
