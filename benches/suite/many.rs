@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use aegir_core::entity::{Codebase, Platform, Profile, Server, ServiceBinding, Site, SiteState, Stage, Transport};
+use aegir_core::entity::{Codebase, EntityId, Platform, Profile, Server, ServiceBinding, Site, SiteState, Stage, Transport};
 use aegir_core::inventory::Inventory;
 use aegir_core::name::{DatabaseName, DatabaseUser, GrantHost, MachineName, PlatformName, ServerName, SiteUri};
 use aegir_core::secret::{Keyring, random_password};
@@ -39,6 +39,7 @@ impl Many {
             let uri = SiteUri::parse(&format!("site{number:05}.example.com"))?;
             let name = DatabaseName::suggested(&uri, 0);
             let site = Site {
+                id: EntityId::generate(),
                 uri: uri.clone(),
                 platform: platform.name.clone(),
                 aliases: vec![SiteUri::parse(&format!("www.site{number:05}.example.com"))?],
@@ -89,6 +90,7 @@ fn facts() -> Facts {
 fn server(facts: Facts) -> Server {
     let bind = |service_type: &str, config| ServiceBinding { service_type: service_type.to_owned(), config };
     Server {
+        id: EntityId::generate(),
         name: ServerName::master(),
         hostname: "master.example.com".to_owned(),
         transport: Transport::Local,
@@ -106,6 +108,7 @@ fn server(facts: Facts) -> Server {
 
 fn platform() -> Result<Platform> {
     Ok(Platform {
+        id: EntityId::generate(),
         name: PlatformName::parse("p")?,
         path: "/var/aegir/platforms/p".into(),
         server: ServerName::master(),

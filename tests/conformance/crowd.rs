@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use aegir_core::ErrorKind;
-use aegir_core::entity::{EntityRef, Resource};
+use aegir_core::entity::{EntityId, EntityRef, Owner, Resource};
 use aegir_core::event::EventKind;
 use aegir_core::inventory::orm::OrmInventory;
 use aegir_core::inventory::{Entry, Journal as _, Lease, LeaseMode, Ledger as _, Locks as _, Task, TaskFilter, TaskId, TaskState, Worker};
@@ -46,10 +46,11 @@ fn task(subject: EntityRef, worker: Worker) -> Task {
 
 /// One hand: makes tasks, writes events in its own and in the shared one, fights for the shared lock and path.
 async fn work(inventory: OrmInventory, number: u32) {
-    let me = EntityRef::Site(SiteUri::parse(&format!("site{number}.example")).unwrap());
+    let subject = EntityRef::Site(SiteUri::parse(&format!("site{number}.example")).unwrap());
+    let me = Owner::new(subject.clone(), EntityId::generate());
     let prize = Resource::path(&ServerName::master(), "/srv/prize");
     for round in 0..ROUNDS {
-        let id = inventory.create_task(&task(me.clone(), worker(number)), Uuid::now_v7(), &[]).await.unwrap();
+        let id = inventory.create_task(&task(subject.clone(), worker(number)), Uuid::now_v7(), &[]).await.unwrap();
         let shared = EventKind::StepSucceeded { step: (number * ROUNDS + round) as usize };
         inventory.append(TaskId(1), &shared, &Entry::default()).await.unwrap();
         let lock = Lease {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aegir_core::action::{Action, Context, MakeDir};
 use aegir_core::engine::{Fails, Faults, Outcome};
-use aegir_core::entity::{EntityRef, ResourceKind, Server, Transport};
+use aegir_core::entity::{EntityId, EntityRef, Owner, ResourceKind, Server, Transport};
 use aegir_core::event::EventKind;
 use aegir_core::inventory::{Inventory, LeaseMode, TaskFilter, TaskId, TaskState};
 use aegir_core::name::ServerName;
@@ -66,8 +66,12 @@ fn name(text: &str) -> ServerName {
     text.parse().unwrap()
 }
 
-fn owner() -> EntityRef {
+fn subject() -> EntityRef {
     EntityRef::Server(name("web1"))
+}
+
+fn owner() -> Owner {
+    Owner::new(subject(), EntityId::default())
 }
 
 fn fake(text: &str) -> Arc<FakeServer> {
@@ -128,7 +132,7 @@ impl Fleet {
         let faults = Faults { fail: Some(Fails::After(last)), lose_undo: Some(last), ..Faults::default() };
         let aegir = self.aegir_on(self.inventory.clone(), faults);
         let settled = Toy::settled(&aegir, plan).await.unwrap();
-        let planned = Planned { subject: owner(), touches: vec![(owner(), LeaseMode::Exclusive)], ..settled };
+        let planned = Planned { subject: subject(), touches: vec![(subject(), LeaseMode::Exclusive)], ..settled };
         let outcome = aegir.submit(planned).await.unwrap().outcome().await.unwrap();
         assert!(matches!(outcome, Outcome::Waiting(_)), "{outcome:?}");
     }

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use aegir_core::entity::{EntityRef, Platform, Resource, Server, Site, SiteSummary};
+use aegir_core::entity::{Owner, Platform, Resource, Server, Site, SiteSummary};
 use aegir_core::event::{Event, EventKind};
 use aegir_core::inventory::{
-    Entry, Inventory, Journal, Lease, Ledger, Locks, NotedCheck, Notes, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task,
+    Entry, Holding, Inventory, Journal, Lease, Ledger, Locks, NotedCheck, Notes, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task,
     TaskFilter, TaskId, Worker,
 };
 use aegir_core::name::{PlatformName, ServerName, SiteUri};
@@ -155,10 +155,13 @@ impl Sites for Meddler {
 
 #[async_trait]
 impl Ledger for Meddler {
-    async fn owner(&self, resource: &Resource) -> Result<Option<EntityRef>> {
-        self.alive()?.owner(resource).await
+    async fn holding(&self, resource: &Resource) -> Result<Option<Holding>> {
+        self.alive()?.holding(resource).await
     }
-    async fn owned_by(&self, owner: &EntityRef) -> Result<Vec<Resource>> {
+    async fn below(&self, path: &Resource) -> Result<Vec<(Resource, Owner)>> {
+        self.alive()?.below(path).await
+    }
+    async fn owned_by(&self, owner: &Owner) -> Result<Vec<Resource>> {
         self.alive()?.owned_by(owner).await
     }
 }

@@ -1,6 +1,6 @@
 //! Entities to test with.
 
-use aegir_core::entity::{Server, Stage, Transport};
+use aegir_core::entity::{EntityId, Server, Stage, Transport};
 
 /// A server on this machine that offers nothing and was never looked at.
 ///
@@ -9,6 +9,7 @@ use aegir_core::entity::{Server, Stage, Transport};
 #[must_use]
 pub fn server(name: &str) -> Server {
     Server {
+        id: EntityId::default(),
         name: name.parse().expect("a server's name"),
         hostname: format!("{name}.example.com"),
         transport: Transport::Local,

@@ -84,7 +84,7 @@ pub(crate) fn plan_item(planned: &Planned) -> Value {
 mod tests {
     use std::collections::BTreeMap;
 
-    use aegir_core::entity::EntityRef;
+    use aegir_core::entity::{EntityId, EntityRef, Owner};
     use aegir_core::name::ServerName;
     use aegir_core::plan::{Basis, Diff, Plan, Stage, Step};
 
@@ -92,7 +92,7 @@ mod tests {
 
     fn step(summary: &str, diff: Diff) -> PlannedStep {
         let server = ServerName::master();
-        let owner = EntityRef::Server(server.clone());
+        let owner = Owner::new(EntityRef::Server(server.clone()), EntityId::default());
         PlannedStep { step: Step { server, owner, action: "file.write".into(), params: Value::Null, summary: summary.into() }, diff }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::entity::{EntityRef, Resource};
+use crate::entity::{Owner, Resource};
 use crate::event::{EventKind, EventLog};
 use crate::inventory::{Inventory, LeaseMode, TaskId};
 use crate::name::ServerName;
@@ -38,7 +38,7 @@ impl Drop for Brought {
 pub struct Context {
     pub(crate) core: Arc<Core>,
     pub(crate) server: Arc<dyn Server>,
-    pub(crate) owner: EntityRef,
+    pub(crate) owner: Owner,
     /// The running task and the step's index; `None` while planning.
     pub(crate) running: Option<(TaskId, usize, EventLog)>,
     pub(crate) retrying: bool,
@@ -73,7 +73,7 @@ impl Context {
     }
 
     /// Who owns what the step makes.
-    pub fn owner(&self) -> &EntityRef {
+    pub fn owner(&self) -> &Owner {
         &self.owner
     }
 

@@ -45,12 +45,12 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 
 use crate::Result;
 use crate::action::{PurgeTree, PushTree};
-use crate::entity::EntityRef;
+use crate::entity::Owner;
 use crate::name::ServerName;
 use crate::plan::Plan;
 
 /// Adds to a plan that a tree is brought to a server, and that what it replaces is destroyed after the commit.
-pub fn push(plan: Plan, server: &ServerName, owner: &EntityRef, tree: &PushTree) -> Result<Plan> {
+pub fn push(plan: Plan, server: &ServerName, owner: &Owner, tree: &PushTree) -> Result<Plan> {
     let previous = tree.previous();
     plan.then(server, owner, tree)?.finally(server, owner, &PurgeTree { path: previous })
 }

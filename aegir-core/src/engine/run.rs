@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::outcome::{Cancel, Outcome, RunningTask};
 use super::state::{Replay, StepState};
 use crate::action::{Context, ErasedAction};
-use crate::entity::{EntityRef, Resource};
+use crate::entity::{Owner, Resource};
 use crate::event::{EventKind, EventLog, StepInfo, Verdict};
 use crate::inventory::{Entry, Task, TaskState};
 use crate::name::ServerName;
@@ -235,7 +235,7 @@ impl Engine {
     }
 
     /// What the ledger has of these resources and below them, but for what other steps of this task put there.
-    async fn struck(&self, resources: impl Iterator<Item = &Resource> + Clone, owner: &EntityRef) -> Result<Vec<Resource>> {
+    async fn struck(&self, resources: impl Iterator<Item = &Resource> + Clone, owner: &Owner) -> Result<Vec<Resource>> {
         if resources.clone().next().is_none() {
             return Ok(Vec::new());
         }
@@ -245,7 +245,7 @@ impl Engine {
         Ok(owned)
     }
 
-    async fn require_owner(&self, resource: &Resource, owner: &EntityRef) -> Result<()> {
+    async fn require_owner(&self, resource: &Resource, owner: &Owner) -> Result<()> {
         match self.core.inventory.owner(resource).await? {
             Some(found) if found == *owner => Ok(()),
             Some(other) => {

@@ -2,11 +2,13 @@
 //!
 //! Nothing here reads or changes anything; secrets appear only [`crate::secret::Sealed`].
 
+mod id;
 mod platform;
 mod reference;
 mod server;
 mod site;
 
+pub use id::{EntityId, Owner};
 pub use platform::{Codebase, Extension, ExtensionKind, Platform, Profile};
 pub use reference::{EntityRef, Resource, ResourceKind};
 pub use server::{Server, ServiceBinding, Stage, Transport};

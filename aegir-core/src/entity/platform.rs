@@ -2,12 +2,16 @@
 
 use camino::Utf8PathBuf;
 
+use crate::entity::EntityId;
 use crate::name::{MachineName, PlatformName, ServerName};
 use crate::{Error, Result};
 
 /// A codebase at a publish path. The path is the same on the master and on every server that has it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Platform {
+    /// What tells it from every other that has or had its name; never changes.
+    #[serde(default)]
+    pub id: EntityId,
     /// Its name.
     pub name: PlatformName,
     /// The project root; the document root may lie below it.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
 
+use crate::entity::EntityId;
 use crate::name::{ServerName, shown};
 use crate::server::{Facts, SshConfig};
 use crate::{Error, Result};
@@ -119,6 +120,9 @@ pub struct ServiceBinding {
 /// A machine under management.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Server {
+    /// What tells it from every other that has or had its name; never changes.
+    #[serde(default)]
+    pub id: EntityId,
     /// Its name in Aegir.
     pub name: ServerName,
     /// Its fully qualified host name.

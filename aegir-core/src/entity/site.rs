@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use chrono::{DateTime, Utc};
 
-use crate::entity::{Platform, Server};
+use crate::entity::{EntityId, Platform, Server};
 use crate::name::{DatabaseName, DatabaseUser, GrantHost, MachineName, PlatformName, ServerName, SiteUri};
 use crate::secret::Sealed;
 
@@ -49,6 +49,9 @@ pub struct Database {
 /// A site.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Site {
+    /// What tells it from every other that has or had its name; never changes.
+    #[serde(default)]
+    pub id: EntityId,
     /// Its address and its name.
     pub uri: SiteUri,
     /// The platform it lives on.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::Result;
-use crate::entity::{EntityRef, Resource};
+use crate::entity::{EntityRef, Owner, Resource};
 use crate::event::{Event, EventKind};
 use crate::plan::Plan;
 use crate::secret::Sealed;
@@ -115,7 +115,7 @@ pub struct Entry {
     /// Resources struck from the ledger; a path takes with it what the same owner has below it. No error when missing.
     pub release: Vec<Resource>,
     /// Resources then recorded as owned; refused when another owner has one.
-    pub acquire: Vec<(Resource, EntityRef)>,
+    pub acquire: Vec<(Resource, Owner)>,
     /// The task's new state. An ending one sets the end time and frees the task's leases.
     pub state: Option<TaskState>,
 }

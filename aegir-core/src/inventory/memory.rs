@@ -8,11 +8,11 @@ use chrono::{DateTime, Utc};
 
 use super::refusal::{check_revision, locked, no_task, owned_by_other, ran_before, taken};
 use super::{
-    Entry, Journal, Lease, LeaseMode, Ledger, Locks, NotedCheck, Notes, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task,
+    Entry, Holding, Journal, Lease, LeaseMode, Ledger, Locks, NotedCheck, Notes, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task,
     TaskFilter, TaskId, TaskState, Worker,
 };
 use crate::Result;
-use crate::entity::{EntityRef, Platform, Resource, Server, Site, SiteSummary};
+use crate::entity::{Owner, Platform, Resource, Server, Site, SiteSummary};
 use crate::event::{Event, EventKind};
 use crate::name::{PlatformName, ServerName, SiteUri};
 
@@ -21,7 +21,7 @@ struct State {
     servers: BTreeMap<ServerName, Server>,
     platforms: BTreeMap<PlatformName, Platform>,
     sites: BTreeMap<SiteUri, Site>,
-    ledger: BTreeMap<Resource, EntityRef>,
+    ledger: BTreeMap<Resource, Holding>,
     leases: Vec<Lease>,
     tasks: Vec<(Task, uuid::Uuid)>,
     entries: BTreeMap<TaskId, Vec<StoredEntry>>,
@@ -155,12 +155,16 @@ impl Sites for MemoryInventory {
 
 #[async_trait]
 impl Ledger for MemoryInventory {
-    async fn owner(&self, resource: &Resource) -> Result<Option<EntityRef>> {
+    async fn holding(&self, resource: &Resource) -> Result<Option<Holding>> {
         Ok(self.state().ledger.get(resource).cloned())
     }
 
-    async fn owned_by(&self, owner: &EntityRef) -> Result<Vec<Resource>> {
-        Ok(self.state().ledger.iter().filter(|(_, o)| *o == owner).map(|(r, _)| r.clone()).collect())
+    async fn below(&self, path: &Resource) -> Result<Vec<(Resource, Owner)>> {
+        Ok(self.state().ledger.iter().filter(|(r, _)| path.covers(r)).map(|(r, h)| (r.clone(), h.owner.clone())).collect())
+    }
+
+    async fn owned_by(&self, owner: &Owner) -> Result<Vec<Resource>> {
+        Ok(self.state().ledger.iter().filter(|(_, h)| h.owner == *owner).map(|(r, _)| r.clone()).collect())
     }
 }
 
@@ -249,13 +253,14 @@ impl Journal for MemoryInventory {
         let (task, _) = state.tasks.iter_mut().find(|(t, _)| t.id == id).ok_or_else(|| no_task(id))?;
         let mut ledger = state.ledger.clone();
         for resource in &entry.release {
-            if let Some(owner) = ledger.remove(resource) {
-                ledger.retain(|r, o| !(resource.covers(r) && *o == owner));
+            if let Some(held) = ledger.remove(resource) {
+                ledger.retain(|r, h| !(resource.covers(r) && h.owner == held.owner));
             }
         }
         for (resource, owner) in &entry.acquire {
-            if let Some(other) = ledger.insert(resource.clone(), owner.clone()).filter(|o| o != owner) {
-                return Err(owned_by_other(resource, &other));
+            let holding = Holding { owner: owner.clone(), task: id };
+            if let Some(other) = ledger.insert(resource.clone(), holding).filter(|h| h.owner != *owner) {
+                return Err(owned_by_other(resource, &other.owner));
             }
         }
         state.ledger = ledger;

@@ -19,7 +19,7 @@ pub use journal::{Entry, Journal, Lease, LeaseMode, Locks, StoredEntry, Task, Ta
 use async_trait::async_trait;
 
 use crate::Result;
-use crate::entity::{EntityRef, Platform, Resource, Server, Site, SiteSummary};
+use crate::entity::{Owner, Platform, Resource, Server, Site, SiteSummary};
 use crate::name::{PlatformName, ServerName, SiteUri};
 
 /// Servers in the inventory.
@@ -77,10 +77,25 @@ pub trait Sites {
 /// The ownership ledger: who owns which resource.
 #[async_trait]
 pub trait Ledger {
-    /// The owner of exactly this resource.
-    async fn owner(&self, resource: &Resource) -> Result<Option<EntityRef>>;
+    /// Returns who has exactly this resource, and since which task.
+    async fn holding(&self, resource: &Resource) -> Result<Option<Holding>>;
+    /// Returns everything recorded at a path of a server and below it, sorted, with its owner.
+    async fn below(&self, path: &Resource) -> Result<Vec<(Resource, Owner)>>;
     /// Everything an entity owns, sorted.
-    async fn owned_by(&self, owner: &EntityRef) -> Result<Vec<Resource>>;
+    async fn owned_by(&self, owner: &Owner) -> Result<Vec<Resource>>;
+    /// Returns the owner of exactly this resource.
+    async fn owner(&self, resource: &Resource) -> Result<Option<Owner>> {
+        Ok(self.holding(resource).await?.map(|held| held.owner))
+    }
+}
+
+/// A line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Who has it.
+    pub owner: Owner,
+    /// The task that recorded it.
+    pub task: TaskId,
 }
 
 /// What checks of servers found when they were last made.

@@ -1,7 +1,7 @@
 //! The errors every inventory gives, in the same words.
 
 use super::{Lease, TaskId};
-use crate::entity::{EntityRef, Resource};
+use crate::entity::{Owner, Resource};
 use crate::name::SiteUri;
 use crate::{Error, ErrorKind, Result};
 
@@ -32,7 +32,7 @@ pub(crate) fn ran_before(task: TaskId) -> Error {
 }
 
 /// A resource that somebody else owns.
-pub(super) fn owned_by_other(resource: &Resource, other: &EntityRef) -> Error {
+pub(super) fn owned_by_other(resource: &Resource, other: &Owner) -> Error {
     Error::refused(format!("the {resource} belongs to {other}")).context("server", &resource.server)
 }
 

@@ -7,7 +7,7 @@ pub use diff::{Change, Diff};
 pub use planned::{Basis, Planned, PlannedStep};
 
 use crate::action::Action;
-use crate::entity::EntityRef;
+use crate::entity::Owner;
 use crate::name::ServerName;
 use crate::{Error, Result};
 
@@ -17,7 +17,7 @@ pub struct Step {
     /// The server it changes.
     pub server: ServerName,
     /// Who owns what it makes, and must own what it removes.
-    pub owner: EntityRef,
+    pub owner: Owner,
     /// The action's name in the registry; API from the day somebody has a journal.
     pub action: String,
     /// The action's own data; secrets in it are sealed.
@@ -28,7 +28,7 @@ pub struct Step {
 
 impl Step {
     /// A step from a typed action.
-    pub fn new<A: Action>(server: &ServerName, owner: &EntityRef, action: &A) -> Result<Self> {
+    pub fn new<A: Action>(server: &ServerName, owner: &Owner, action: &A) -> Result<Self> {
         let params =
             serde_json::to_value(action).map_err(|e| Error::internal(format!("the action {} does not serialise", A::NAME)).because(e))?;
         Ok(Self { server: server.clone(), owner: owner.clone(), action: A::NAME.to_owned(), params, summary: action.summary() })
@@ -103,7 +103,7 @@ impl Plan {
     }
 
     /// Adds a step behind all others.
-    pub fn then<A: Action>(self, server: &ServerName, owner: &EntityRef, action: &A) -> Result<Self> {
+    pub fn then<A: Action>(self, server: &ServerName, owner: &Owner, action: &A) -> Result<Self> {
         Ok(self.followed_by(Stage::Step(Box::new(Step::new(server, owner, action)?))))
     }
 
@@ -128,7 +128,7 @@ impl Plan {
     }
 
     /// Adds a step for after the commit: from there on only forward.
-    pub fn finally<A: Action>(mut self, server: &ServerName, owner: &EntityRef, action: &A) -> Result<Self> {
+    pub fn finally<A: Action>(mut self, server: &ServerName, owner: &Owner, action: &A) -> Result<Self> {
         self.cleanup.push(Step::new(server, owner, action)?);
         Ok(self)
     }

@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::entity::{Codebase, Platform, Server, SiteContext};
+use crate::entity::{Codebase, Owner, Platform, Server, SiteContext};
 use crate::name::{ServerName, SiteUri};
 use crate::secret::Sealed;
 use crate::server::Observer;
@@ -85,6 +85,8 @@ pub enum Operation<'a> {
     /// Database services: choose a new database for a site, plan its creation, and leave a
     /// [`crate::entity::Database`] in the bindings.
     ProvideDatabase {
+        /// Who will own it.
+        owner: &'a Owner,
         /// The site that gets it.
         uri: &'a SiteUri,
         /// The web server that will connect.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Draft, Request};
 use crate::engine::{left_on, reached, unfinished};
-use crate::entity::{EntityRef, Resource, Server, Transport};
+use crate::entity::{EntityRef, Owner, Resource, Server, Transport};
 use crate::name::ServerName;
 use crate::plan::Plan;
 use crate::service::PlanContext;
@@ -36,7 +36,7 @@ pub(super) fn is_here(server: &Server) -> bool {
 }
 
 /// What the ledger says an entity has on a server that is gone, without what goes with the tasks that are given up.
-pub(super) async fn owned(owner: &EntityRef, server: &ServerName, cx: &PlanContext<'_>) -> Result<Vec<Resource>> {
+pub(super) async fn owned(owner: &Owner, server: &ServerName, cx: &PlanContext<'_>) -> Result<Vec<Resource>> {
     let left = left_on(cx.core, server).await?;
     let given_up: BTreeSet<&Resource> = left.iter().flat_map(|left| left.acquired_on(server)).collect();
     let mut owned = cx.inventory().owned_by(owner).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::action::PinHostKeys;
 use crate::connections::ssh_config;
-use crate::entity::{EntityRef, Server, Transport};
+use crate::entity::{Owner, Server, Transport};
 use crate::name::ServerName;
 use crate::plan::Plan;
 use crate::server::{HostKey, SshConfig, pinned_host_keys};
@@ -73,7 +73,7 @@ pub(super) async fn agree(server: &Server, trust: &Trust, verb: &str, cx: &PlanC
     }
     cx.believe(server, keys.clone()).await;
     let pin = PinHostKeys { of: server.name.clone(), transport: server.transport.clone(), keys };
-    Plan::empty().then(&ServerName::master(), &EntityRef::from(server), &pin)
+    Plan::empty().then(&ServerName::master(), &Owner::from(server), &pin)
 }
 
 fn exactly(wanted: &[String], pinned: &[HostKey]) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Draft, PrepareMachine, preparation};
 use crate::Result;
 use crate::action::{Action as _, InstallPackages, KeyFile, KeyPair, OwnDirectory};
-use crate::entity::{EntityRef, Server, Transport};
+use crate::entity::{EntityId, Owner, Server, Transport};
 use crate::name::ServerName;
 use crate::plan::Plan;
 use crate::service::{Operation, PlanContext};
@@ -16,6 +16,7 @@ pub(super) async fn plan(new: &PrepareMachine, cx: &PlanContext<'_>) -> Result<D
         .iter()
         .map(|(service, binding)| Ok((service.clone(), cx.registry().bind(service, &binding.service_type, binding.config.clone())?)));
     let server = Server {
+        id: EntityId::generate(),
         name: ServerName::master(),
         hostname: new.hostname.clone(),
         transport: Transport::Local,
@@ -30,7 +31,7 @@ pub(super) async fn plan(new: &PrepareMachine, cx: &PlanContext<'_>) -> Result<D
     };
     // There is no inventory yet that could say how this name is reached: it is this machine.
     cx.core.connections.store(&server.name, &cx.core.connect_to(&server));
-    let (name, owner) = (&server.name, EntityRef::from(&server));
+    let (name, owner) = (&server.name, Owner::from(&server));
     let wanted = preparation::of(&server, cx)?;
     let keys = server.root.join("keys");
     let mut plan = Plan::empty().then(name, &owner, &preparation::packages(&wanted))?.then(name, &owner, &preparation::account(&server))?;
@@ -59,7 +60,7 @@ pub(super) async fn plan(new: &PrepareMachine, cx: &PlanContext<'_>) -> Result<D
     Ok(Draft {
         kind: "machine.prepare",
         title: format!("prepare {} as the master", server.hostname),
-        subject: owner,
+        subject: owner.entity,
         plan,
         reads: Vec::new(),
     })

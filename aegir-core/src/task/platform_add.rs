@@ -2,7 +2,7 @@
 
 use super::{AddPlatform, Draft, find, platform_code, platform_verify};
 use crate::action::CopyTree;
-use crate::entity::{EntityRef, Platform};
+use crate::entity::{EntityId, EntityRef, Owner, Platform};
 use crate::name::{ServerName, absolute_path};
 use crate::plan::Plan;
 use crate::service::{Code, PlanContext};
@@ -34,6 +34,7 @@ pub(super) async fn plan(new: &AddPlatform, cx: &PlanContext<'_>) -> Result<Draf
     let master = find::server(cx.inventory(), &ServerName::master()).await?;
     let files = cx.observe(&master.name).await?;
     let mut plan = Plan::empty();
+    let owner = Owner::new(EntityRef::Platform(new.name.clone()), EntityId::generate());
     let root = match &new.from {
         None => path.clone(),
         Some(from) => {
@@ -44,7 +45,6 @@ pub(super) async fn plan(new: &AddPlatform, cx: &PlanContext<'_>) -> Result<Draf
                     _ => e,
                 }
             })?;
-            let owner = EntityRef::Platform(new.name.clone());
             plan = plan.then(&master.name, &owner, &CopyTree { from: from.clone(), to: path.clone() })?;
             from
         }
@@ -61,6 +61,7 @@ pub(super) async fn plan(new: &AddPlatform, cx: &PlanContext<'_>) -> Result<Draf
         })?;
     }
     let platform = Platform {
+        id: owner.id,
         name: new.name.clone(),
         path,
         server: server.name.clone(),

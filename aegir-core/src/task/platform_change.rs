@@ -3,7 +3,7 @@
 use super::{ChangePlatform, Draft, find};
 use crate::Result;
 use crate::action::RecordPlatform;
-use crate::entity::EntityRef;
+use crate::entity::Owner;
 use crate::plan::Plan;
 use crate::service::PlanContext;
 
@@ -15,13 +15,13 @@ pub(super) async fn plan(change: &ChangePlatform, cx: &PlanContext<'_>) -> Resul
         None => "change",
     };
     platform.locked = change.locked.unwrap_or(platform.locked);
-    let owner = EntityRef::from(&platform);
+    let owner = Owner::from(&platform);
     let record = RecordPlatform { platform: platform.clone() };
     Ok(Draft {
         kind: "platform.change",
         title: format!("{verb} platform {}", platform.name),
         plan: Plan::empty().then(&platform.server, &owner, &record)?,
-        subject: owner,
+        subject: owner.entity,
         reads: Vec::new(),
     })
 }

@@ -4,13 +4,12 @@
 //! it is copied or sent at the same path. What is no code is neither sent nor removed: uploads belong to the web
 //! server, rendered files and sites to the steps that made them.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::action::PushTree;
 use crate::application::Application;
 use crate::distribution::{self, Keep};
-use crate::entity::{Codebase, EntityRef, Platform, Resource, ResourceKind, Server};
-use crate::inventory::SiteFilter;
+use crate::entity::{Codebase, Owner, Platform, Resource, Server};
 use crate::name::ServerName;
 use crate::plan::Plan;
 use crate::server::{Command, FileKind, Observer};
@@ -94,7 +93,7 @@ pub(super) async fn distribution(
         target: platform.path.clone(),
         keep: keep(platform, server, code, application, cx).await?,
     };
-    distribution::push(Plan::empty(), &server.name, &EntityRef::from(platform), &tree)
+    distribution::push(Plan::empty(), &server.name, &Owner::from(platform), &tree)
 }
 
 /// What below the platform's path has another authority than the master's code: what the application says is no code, what
@@ -107,24 +106,22 @@ async fn keep(platform: &Platform, server: &Server, code: &Code, application: &d
     for pattern in application.not_code() {
         keep = keep.pattern(platform.codebase.docroot.join(pattern))?;
     }
-    let below = |resource: Resource| -> Option<Utf8PathBuf> {
-        let ours = resource.kind == ResourceKind::Path && resource.server == server.name;
-        let relative = Utf8Path::new(&resource.name).strip_prefix(&platform.path).ok()?;
-        (ours && !relative.as_str().is_empty()).then(|| relative.to_owned())
-    };
-    for site in cx.inventory().sites(&SiteFilter { platform: Some(platform.name.clone()), server: None }).await? {
-        for path in cx.inventory().owned_by(&EntityRef::Site(site.uri)).await?.into_iter().filter_map(below) {
-            keep = keep.path(path)?;
-        }
-    }
     let files = cx.observe(&server.name).await?;
-    for path in cx.inventory().owned_by(&EntityRef::from(platform)).await?.into_iter().filter_map(below) {
+    let ours = Owner::from(platform);
+    for (resource, owner) in cx.inventory().below(&Resource::path(&server.name, &platform.path)).await? {
+        let Some(path) = Utf8Path::new(&resource.name).strip_prefix(&platform.path).ok().filter(|p| !p.as_str().is_empty()) else {
+            continue;
+        };
         // A directory that we had to make is code as soon as the code has it, too; what we rendered into it is recorded by
-        // itself.
-        let there = files.stat(&platform.path.join(&path)).await?;
-        if there.is_some_and(|stat| stat.kind != FileKind::Dir) || code.files.stat(&code.root.join(&path)).await?.is_none() {
-            keep = keep.path(path)?;
+        // itself. What is another's, a site's, is never code.
+        if owner == ours {
+            let there = files.stat(&platform.path.join(path)).await?;
+            let is_code = there.is_none_or(|stat| stat.kind == FileKind::Dir) && code.files.stat(&code.root.join(path)).await?.is_some();
+            if is_code {
+                continue;
+            }
         }
+        keep = keep.path(path)?;
     }
     Ok(keep)
 }

@@ -2,7 +2,7 @@
 
 use super::{Draft, find, gone, platform_code};
 use crate::action::{ForgetPlatform, PurgeTree, Strike, TrashTree};
-use crate::entity::{EntityRef, Platform, Server};
+use crate::entity::{EntityRef, Owner, Platform, Server};
 use crate::inventory::SiteFilter;
 use crate::name::{PlatformName, ServerName};
 use crate::plan::Plan;
@@ -21,7 +21,7 @@ pub(super) async fn plan(name: &PlatformName, offline: bool, cx: &PlanContext<'_
             .context("platform", name)
             .hint(format!("`aegir site list --platform {name}` shows them; delete or migrate them first")));
     }
-    let owner = EntityRef::from(&platform);
+    let owner = Owner::from(&platform);
     let mut plan = if offline { leave(&platform, &server, cx).await? } else { clear(&platform, &server, cx).await? };
     let trash = platform.path.with_file_name(format!(".deleted-{}-{}", name, uuid::Uuid::now_v7().simple()));
     // What a remote server has was sent there; what the master has may be somebody's own.
@@ -46,7 +46,7 @@ pub(super) async fn plan(name: &PlatformName, offline: bool, cx: &PlanContext<'_
     Ok(Draft {
         kind: "platform.delete",
         title: format!("delete platform {name}"),
-        subject: owner,
+        subject: owner.entity,
         plan,
         reads: vec![EntityRef::from(&server)],
     })
@@ -68,7 +68,7 @@ async fn leave(platform: &Platform, server: &Server, cx: &PlanContext<'_>) -> Re
             .hint(format!("`aegir platform delete {name}`")));
     }
     cx.warn(format!("nothing is done on {gone}: if it still runs, it keeps the code at {}, with all that was put there", platform.path));
-    let owner = EntityRef::from(platform);
+    let owner = Owner::from(platform);
     let owned = gone::owned(&owner, gone, cx).await?;
     Plan::empty().then(&ServerName::master(), &owner, &Strike { gone: gone.clone(), owned })
 }

@@ -3,7 +3,7 @@
 use super::{Draft, find, platform_code};
 use crate::Result;
 use crate::action::RecordPlatform;
-use crate::entity::{EntityRef, Platform, Server};
+use crate::entity::{EntityRef, Owner, Platform, Server};
 use crate::name::PlatformName;
 use crate::plan::Plan;
 use crate::service::{Code, Operation, PlanContext};
@@ -36,5 +36,5 @@ pub(super) async fn draw(platform: &Platform, server: &Server, code: &Code, cx: 
         .await?
         .and_then(application.plan(&operation, cx).await?)
         .and_then(cx.service_type(server, "web")?.plan(&operation, cx).await?)
-        .then(&server.name, &EntityRef::from(platform), &RecordPlatform { platform: platform.clone() })
+        .then(&server.name, &Owner::from(platform), &RecordPlatform { platform: platform.clone() })
 }

@@ -4,7 +4,7 @@
 use camino::Utf8PathBuf;
 
 use crate::action::{Feed, InstallPackages, IntoUse, MakeAccount, StartService, TurnOn, ValidatedFile, WriteFile};
-use crate::entity::{EntityRef, Server};
+use crate::entity::{Owner, Server};
 use crate::plan::Plan;
 use crate::server::Permissions;
 use crate::service::{PlanContext, Preparation, RootFile, SystemService};
@@ -55,7 +55,7 @@ pub(super) fn directories(server: &Server) -> Vec<(Utf8PathBuf, u32)> {
 
 /// The steps, in the order of the fields.
 pub(super) fn steps(wanted: &Preparation, server: &Server) -> Result<Plan> {
-    let (name, owner) = (&server.name, EntityRef::from(server));
+    let (name, owner) = (&server.name, Owner::from(server));
     let mut plan = Plan::empty();
     for file in &wanted.files {
         let permissions = Permissions::mode(file.mode);

@@ -3,7 +3,7 @@
 use super::users::Users;
 use super::{ChangeServer, Draft, find, host_key, server_enrol, server_verify};
 use crate::action::PinHostKeys;
-use crate::entity::{EntityRef, Server, ServiceBinding, Transport};
+use crate::entity::{EntityRef, Owner, Server, ServiceBinding, Transport};
 use crate::inventory::SiteFilter;
 use crate::name::ServerName;
 use crate::service::{Operation, PlanContext, ServiceChange};
@@ -40,7 +40,7 @@ pub(super) async fn plan(change: &ChangeServer, cx: &PlanContext<'_>) -> Result<
     plan = plan.and_then(verify);
     if place(&old.transport) != place(&server.transport) && old.transport != Transport::Local {
         let forget = PinHostKeys { of: old.name.clone(), transport: old.transport, keys: Vec::new() };
-        plan = plan.then(&ServerName::master(), &EntityRef::from(&server), &forget)?;
+        plan = plan.then(&ServerName::master(), &Owner::from(&server), &forget)?;
     }
     Ok(Draft {
         kind: "server.change",

@@ -3,7 +3,7 @@
 use super::users::Users;
 use super::{Draft, find, gone};
 use crate::action::{ForgetServer, PinHostKeys, PurgeTree, TrashTree};
-use crate::entity::{EntityRef, Resource, ResourceKind, Server};
+use crate::entity::{EntityRef, Owner, Resource, ResourceKind, Server};
 use crate::name::ServerName;
 use crate::plan::Plan;
 use crate::service::{Operation, PlanContext};
@@ -27,14 +27,14 @@ pub(super) async fn plan(name: &ServerName, offline: bool, cx: &PlanContext<'_>)
             }
         });
     }
-    let owner = EntityRef::from(&server);
+    let owner = Owner::from(&server);
     let (plan, owned) = if offline { leave(&server, &owner, cx).await? } else { clear(&server, &owner, cx).await? };
     let master = ServerName::master();
     let unpin = PinHostKeys { of: name.clone(), transport: server.transport.clone(), keys: Vec::new() };
     let mut plan = plan.then(&master, &owner, &ForgetServer { server: server.clone(), owned })?;
     // Last: whoever goes on with this after a crash still gets to the server.
     plan = plan.finally(&master, &owner, &unpin)?;
-    Ok(Draft { kind: "server.delete", title: format!("delete server {name}"), subject: owner, plan, reads: Vec::new() })
+    Ok(Draft { kind: "server.delete", title: format!("delete server {name}"), subject: owner.entity, plan, reads: Vec::new() })
 }
 
 fn in_config(server: &Server, resource: &Resource) -> bool {
@@ -44,7 +44,7 @@ fn in_config(server: &Server, resource: &Resource) -> bool {
 
 /// Takes the services' configuration away, then the directory it was in; what may hold data stays. And what then is left
 /// to strike from the ledger: what the plan strikes by itself may not be struck twice.
-async fn clear(server: &Server, owner: &EntityRef, cx: &PlanContext<'_>) -> Result<(Plan, Vec<Resource>)> {
+async fn clear(server: &Server, owner: &Owner, cx: &PlanContext<'_>) -> Result<(Plan, Vec<Resource>)> {
     let mut owned = cx.inventory().owned_by(owner).await?;
     let mut plan = Plan::empty();
     let mut order = cx.registry().service_order();
@@ -67,7 +67,7 @@ async fn clear(server: &Server, owner: &EntityRef, cx: &PlanContext<'_>) -> Resu
 }
 
 /// Does nothing there: the machine is gone.
-async fn leave(server: &Server, owner: &EntityRef, cx: &PlanContext<'_>) -> Result<(Plan, Vec<Resource>)> {
+async fn leave(server: &Server, owner: &Owner, cx: &PlanContext<'_>) -> Result<(Plan, Vec<Resource>)> {
     let name = &server.name;
     if !gone::is_gone(server, cx).await? {
         return Err(Error::refused(format!("server {name} is not gone: it answers"))

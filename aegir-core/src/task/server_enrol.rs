@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Draft, EnrolServer, host_key, server_verify};
-use crate::entity::{EntityRef, Server, ServiceBinding, Stage, Transport};
+use crate::entity::{EntityId, EntityRef, Server, ServiceBinding, Stage, Transport};
 use crate::name::{ServerName, SiteUri, shown};
 use crate::service::PlanContext;
 use crate::{Error, Result};
@@ -42,6 +42,7 @@ pub(super) fn draft(
     cx: &PlanContext<'_>,
 ) -> Server {
     Server {
+        id: EntityId::generate(),
         name,
         hostname,
         transport,

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::{Draft, check, find};
 use crate::action::{MakeDir, RecordServer};
-use crate::entity::{EntityRef, Server};
+use crate::entity::{EntityRef, Owner, Server};
 use crate::name::ServerName;
 use crate::plan::Plan;
 use crate::server::{Disk, Facts, Permissions};
@@ -44,7 +44,7 @@ pub(super) async fn draw(mut server: Server, cx: &PlanContext<'_>) -> Result<(Se
     cx.core.remember(&server.name, checks.clone());
     refuse_failed(&server, checks, cx)?;
 
-    let owner = EntityRef::from(&server);
+    let owner = Owner::from(&server);
     let mut plan = Plan::empty();
     for (path, mode) in directories(&server) {
         plan = plan.then(&server.name, &owner, &MakeDir { path, permissions: Permissions::mode(mode) })?;

@@ -2,7 +2,7 @@
 
 use super::{Draft, find, gone, site_verify};
 use crate::action::{FetchFile, ForgetSite, MakeDir, PackArchive, PurgeTree, Strike};
-use crate::entity::{EntityRef, Server, SiteContext};
+use crate::entity::{EntityRef, Owner, Server, SiteContext};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Plan;
 use crate::server::Permissions;
@@ -16,7 +16,7 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, cx: &PlanContext<'_>) -> 
     };
     let gone = if offline { gone_of(&site, cx).await? } else { Vec::new() };
     let lost = |server: &Server| is_among(server, &gone);
-    let owner = EntityRef::from(&site.site);
+    let owner = Owner::from(&site.site);
     let master = find::server(cx.inventory(), &ServerName::master()).await?;
     let stamp = chrono::Utc::now().format("%Y%m%d.%H%M%S");
     // Where the files are; without them, where the database is.
@@ -64,7 +64,7 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, cx: &PlanContext<'_>) -> 
     if !lost(holder) {
         plan = plan.finally(&holder.name, &owner, &PurgeTree { path: work })?;
     }
-    Ok(Draft { kind: "site.delete", title: format!("delete site {uri}"), subject: owner, plan, reads: site_verify::reads(&site) })
+    Ok(Draft { kind: "site.delete", title: format!("delete site {uri}"), subject: owner.entity, plan, reads: site_verify::reads(&site) })
 }
 
 /// Those of its servers that are gone. What answers is worked with as ever.

@@ -4,7 +4,7 @@ use chrono::Utc;
 
 use super::{Draft, InstallSite, find};
 use crate::action::RecordSite;
-use crate::entity::{Database, EntityRef, Platform, Server, Site, SiteContext, SiteState};
+use crate::entity::{Database, EntityId, EntityRef, Owner, Platform, Server, Site, SiteContext, SiteState};
 use crate::inventory::Inventory;
 use crate::name::{MachineName, ServerName, SiteUri};
 use crate::secret::{random_password, random_salt};
@@ -27,11 +27,13 @@ pub(super) async fn plan(new: &InstallSite, cx: &PlanContext<'_>) -> Result<Draf
         .map_err(|e| e.context("server", &web.name).context("platform", &platform.name))?;
     let (title, email) = (title(new)?, email(new)?);
 
-    let provide = Operation::ProvideDatabase { uri: &new.uri, web: &web, db: &db };
+    let owner = Owner::new(EntityRef::Site(new.uri.clone()), EntityId::generate());
+    let provide = Operation::ProvideDatabase { owner: &owner, uri: &new.uri, web: &web, db: &db };
     let plan = cx.service_type(&db, "db")?.plan(&provide, cx).await?;
     let database =
         cx.bindings().take::<Database>().ok_or_else(|| Error::internal(format!("the db service of {} provided no database", db.name)))?;
     let site = Site {
+        id: owner.id,
         uri: new.uri.clone(),
         platform: platform.name.clone(),
         aliases: new.aliases.clone(),
@@ -50,13 +52,12 @@ pub(super) async fn plan(new: &InstallSite, cx: &PlanContext<'_>) -> Result<Draf
     let account = Account { name: "admin".to_owned(), email, password: cx.keyring().seal(&random_password()?)? };
     let site = SiteContext { site, platform, web, db };
     let install = Operation::InstallSite { site: &site, account: &account };
-    let owner = EntityRef::from(&site.site);
     let plan = plan
         .and_then(cx.registry().application_named(&site.platform.codebase.application)?.plan(&install, cx).await?)
         .and_then(cx.service_type(&site.web, "web")?.plan(&install, cx).await?)
         .then(&site.web.name, &owner, &RecordSite { site: site.site.clone() })?;
     let reads = vec![EntityRef::from(&site.platform), EntityRef::from(&site.web), EntityRef::from(&site.db)];
-    Ok(Draft { kind: "site.install", title: format!("install site {} on {}", new.uri, new.platform), subject: owner, plan, reads })
+    Ok(Draft { kind: "site.install", title: format!("install site {} on {}", new.uri, new.platform), subject: owner.entity, plan, reads })
 }
 
 /// Refuses addresses that a site has (other than `known`, the one that is being changed), that repeat, or a

@@ -3,7 +3,7 @@
 use super::{Draft, find};
 use crate::Result;
 use crate::action::RecordSite;
-use crate::entity::{EntityRef, SiteContext};
+use crate::entity::{EntityRef, Owner, SiteContext};
 use crate::name::SiteUri;
 use crate::plan::Plan;
 use crate::service::{Operation, PlanContext};
@@ -31,5 +31,5 @@ pub(super) async fn draw(site: &SiteContext, cx: &PlanContext<'_>) -> Result<Pla
         .await?
         .and_then(cx.registry().application_named(&site.platform.codebase.application)?.plan(&operation, cx).await?)
         .and_then(cx.service_type(&site.web, "web")?.plan(&operation, cx).await?)
-        .then(&site.web.name, &EntityRef::from(&site.site), &RecordSite { site: site.site.clone() })
+        .then(&site.web.name, &Owner::from(&site.site), &RecordSite { site: site.site.clone() })
 }

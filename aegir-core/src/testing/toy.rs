@@ -9,7 +9,7 @@ use crate::action::{Link, MakeDir, PurgeTree, PushTree, RemoveFile, TrashTree, W
 use crate::aegir::Aegir;
 use crate::distribution::{self, Keep};
 use crate::engine::{Faults, Outcome};
-use crate::entity::EntityRef;
+use crate::entity::{EntityId, EntityRef, Owner};
 use crate::inventory::{Inventory, LeaseMode};
 use crate::name::ServerName;
 use crate::plan::{Plan, Planned};
@@ -66,7 +66,12 @@ impl Toy {
     }
 
     /// Who owns everything here.
-    pub fn owner() -> EntityRef {
+    pub fn owner() -> Owner {
+        Owner::new(Self::subject(), EntityId::default())
+    }
+
+    /// What everything here is about.
+    pub fn subject() -> EntityRef {
         EntityRef::Server(ServerName::master())
     }
 
@@ -99,7 +104,8 @@ impl Toy {
 
     /// Any plan of [`Toy::owner`]'s held against the world, ready to be submitted.
     pub async fn settled(aegir: &Aegir, plan: Plan) -> Result<Planned> {
-        let planned = Planned { touches: vec![(Self::owner(), LeaseMode::Exclusive)], ..Planned::new("toy", Self::owner(), "toy".into()) };
+        let planned =
+            Planned { touches: vec![(Self::subject(), LeaseMode::Exclusive)], ..Planned::new("toy", Self::subject(), "toy".into()) };
         crate::engine::settle(&aegir.core, planned, plan, &[]).await
     }
 

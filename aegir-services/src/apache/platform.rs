@@ -1,6 +1,6 @@
 //! A platform in Apache: its document root, with the rules of its `.htaccess` read once.
 
-use aegir_core::entity::{EntityRef, Platform, Server, SiteState};
+use aegir_core::entity::{Owner, Platform, Server, SiteState};
 use aegir_core::inventory::SiteFilter;
 use aegir_core::plan::Plan;
 use aegir_core::server::FileKind;
@@ -45,7 +45,7 @@ pub(super) async fn verify(config: &Config, platform: &Platform, server: &Server
         let page = Page { path: "/".into(), status: vec![(200, 499)], body: false, title: None, tolerate_old: true };
         step.probes.push(Probe { host: site.uri.to_string(), port: config.port, expect: Expect::Page(page) });
     }
-    Plan::empty().then(&server.name, &EntityRef::from(platform), &step)
+    Plan::empty().then(&server.name, &Owner::from(platform), &step)
 }
 
 pub(super) async fn delete(config: &Config, platform: &Platform, server: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
@@ -55,7 +55,7 @@ pub(super) async fn delete(config: &Config, platform: &Platform, server: &Server
     if let Some(host) = old.as_deref().and_then(probe_host) {
         step.probes.push(Probe { host: host.to_owned(), port: config.port, expect: Expect::Gone(platform.name.to_string()) });
     }
-    Plan::empty().then(&server.name, &EntityRef::from(platform), &step)
+    Plan::empty().then(&server.name, &Owner::from(platform), &step)
 }
 
 /// The name under which the file as it stands answers Aegir.

@@ -2,7 +2,7 @@
 
 use aegir_core::Result;
 use aegir_core::action::MakeDir;
-use aegir_core::entity::{EntityRef, Server};
+use aegir_core::entity::{Owner, Server};
 use aegir_core::plan::Plan;
 use aegir_core::server::Permissions;
 use aegir_core::service::PlanContext;
@@ -19,7 +19,7 @@ const PORTS: &str = "/etc/apache2/ports.conf";
 const DIRECTORIES: &[(&str, u32)] = &[("pre.d", 0o700), ("vhost.d", 0o700), ("platform.d", 0o700), ("post.d", 0o700), ("acme.d", 0o755)];
 
 pub(super) async fn verify(config: &Config, server: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
-    let owner = EntityRef::from(server);
+    let owner = Owner::from(server);
     let mut plan = Plan::empty();
     for (name, mode) in DIRECTORIES {
         plan = plan.then(&server.name, &owner, &MakeDir { path: server.config_dir().join(name), permissions: Permissions::mode(*mode) })?;
@@ -44,7 +44,7 @@ pub(super) fn delete(config: &Config, server: &Server) -> Result<Plan> {
     if config.port == 80 {
         step.probes.push(Probe { host: "default.invalid".to_owned(), port: config.port, expect: Expect::Gone(server.name.to_string()) });
     }
-    Plan::empty().then(&server.name, &EntityRef::from(server), &step)
+    Plan::empty().then(&server.name, &Owner::from(server), &step)
 }
 
 /// Whether Debian's list has the port on all addresses. A second `Listen` for it would stop Apache at the next reload,

@@ -1,6 +1,6 @@
 //! A site in Apache: its virtual host, enabled, disabled, or gone.
 
-use aegir_core::entity::{EntityRef, Resource, ResourceKind, SiteContext, SiteState};
+use aegir_core::entity::{Owner, Resource, ResourceKind, SiteContext, SiteState};
 use aegir_core::name::SiteUri;
 use aegir_core::plan::Plan;
 use aegir_core::service::PlanContext;
@@ -51,7 +51,7 @@ async fn configured(config: &Config, site: &SiteContext, page: Page, cx: &PlanCo
     step.probes.extend(dropped.iter().map(|host| Probe { host: host.clone(), port: config.port, expect: Expect::Gone(main.to_owned()) }));
     step.claims = hosts;
     step.gives_up = dropped;
-    Plan::empty().then(&site.web.name, &EntityRef::from(&site.site), &step)
+    Plan::empty().then(&site.web.name, &Owner::from(&site.site), &step)
 }
 
 /// No virtual host any more.
@@ -60,7 +60,7 @@ pub(super) async fn delete(config: &Config, site: &SiteContext, cx: &PlanContext
     let mut step = step(site, FileChange::remove(file(site)));
     step.probes = hosts(site).into_iter().map(|host| Probe { host, port: config.port, expect: Expect::Gone(main.to_owned()) }).collect();
     step.gives_up = owned_hosts(site, cx).await?;
-    Plan::empty().then(&site.web.name, &EntityRef::from(&site.site), &step)
+    Plan::empty().then(&site.web.name, &Owner::from(&site.site), &step)
 }
 
 fn step(site: &SiteContext, change: FileChange) -> SwapConfiguration {
@@ -90,19 +90,17 @@ fn resource(site: &SiteContext, host: &str) -> Resource {
 /// `a.org` and `a.org:8080` are two sites to the inventory and one virtual host to Apache.
 async fn refuse_taken(host: &str, site: &SiteContext, cx: &PlanContext<'_>) -> Result<()> {
     match cx.inventory().owner(&resource(site, host)).await? {
-        Some(owner) if owner != EntityRef::from(&site.site) => {
-            Err(Error::conflict(format!("{host} on {} belongs to {owner}", site.web.name))
-                .context("site", &site.site.uri)
-                .context("server", &site.web.name)
-                .hint("choose another name, or another web server"))
-        }
+        Some(owner) if owner != Owner::from(&site.site) => Err(Error::conflict(format!("{host} on {} belongs to {owner}", site.web.name))
+            .context("site", &site.site.uri)
+            .context("server", &site.web.name)
+            .hint("choose another name, or another web server")),
         _ => Ok(()),
     }
 }
 
 /// The names that the ledger says are the site's.
 async fn owned_hosts(site: &SiteContext, cx: &PlanContext<'_>) -> Result<Vec<String>> {
-    let owned = cx.inventory().owned_by(&EntityRef::from(&site.site)).await?;
+    let owned = cx.inventory().owned_by(&Owner::from(&site.site)).await?;
     Ok(owned.into_iter().filter(|r| r.kind == ResourceKind::Vhost && r.server == site.web.name).map(|r| r.name).collect())
 }
 

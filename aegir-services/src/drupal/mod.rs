@@ -11,7 +11,7 @@ mod profiles;
 mod tests;
 
 use aegir_core::application::Application;
-use aegir_core::entity::{Codebase, EntityRef, SiteContext};
+use aegir_core::entity::{Codebase, Owner, SiteContext};
 use aegir_core::plan::Plan;
 use aegir_core::server::{Observer, Server};
 use aegir_core::service::{Operation, PlanContext, Registry};
@@ -105,13 +105,13 @@ impl Application for Drupal {
             Operation::VerifyPlatform { platform, server, .. } => {
                 let files = cx.observe(&server.name).await?;
                 php::require_writable(&[platform.docroot().join("sites")], platform, server, &files).await?;
-                let steps = Steps::new(server, EntityRef::from(*platform));
+                let steps = Steps::new(server, Owner::from(*platform));
                 let sites = php::sites_file(steps, platform, SITES, &files, cx).await?.done();
                 Ok(php::credentials_directory(server)?.and_then(sites))
             }
             Operation::DeletePlatform { platform, server } => {
                 let files = cx.observe(&server.name).await?;
-                let steps = Steps::new(server, EntityRef::from(*platform));
+                let steps = Steps::new(server, Owner::from(*platform));
                 Ok(php::sites_file_removal(steps, &[], platform, &files, cx).await?.done())
             }
             Operation::InstallSite { site, account } => {

@@ -85,7 +85,7 @@ impl ServiceType for MySql {
             Operation::PrepareMachine { server } => prepare::prepare(&self.config, server),
             // A database server has no files of ours to verify, or to take away.
             Operation::VerifyServer { .. } | Operation::DeleteServer { .. } => Ok(Plan::empty()),
-            Operation::ProvideDatabase { uri, web, db } => provide::plan(&self.config, uri, web, db, cx).await,
+            Operation::ProvideDatabase { owner, uri, web, db } => provide::plan(&self.config, owner, uri, web, db, cx).await,
             Operation::VerifySite { site } => plan::verify_site(&self.config, site, cx).await,
             Operation::DumpSite { site, into } => plan::dump_site(&self.config, site, *into),
             Operation::DeleteSite { site, dump } => plan::delete_site(&self.config, site, *dump, cx).await,

@@ -1,6 +1,6 @@
 //! What a site's database needs when the site is verified, dumped, deleted.
 
-use aegir_core::entity::{EntityRef, SiteContext};
+use aegir_core::entity::{Owner, SiteContext};
 use aegir_core::plan::Plan;
 use aegir_core::service::{Dump, PlanContext};
 use aegir_core::{Error, Result};
@@ -19,7 +19,7 @@ pub(super) async fn verify_site(config: &Config, site: &SiteContext, cx: &PlanCo
             .context("site", &site.site.uri)
             .hint("load it from a backup; an empty one in its place would let a stranger install the site anew"));
     }
-    provide::users(&access, database, &site.db, &EntityRef::from(&site.site), false)
+    provide::users(&access, database, &site.db, &Owner::from(&site.site), false)
 }
 
 /// On the database server's own machine the administrator dumps, who may read routines that others defined; on the web
@@ -39,7 +39,7 @@ pub(super) fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_>) -> 
         }
     };
     let dump = DumpDatabase { access, database: database.name.clone(), into: into.file.to_owned() };
-    Plan::empty().then(into.server, &EntityRef::from(&site.site), &dump)
+    Plan::empty().then(into.server, &Owner::from(&site.site), &dump)
 }
 
 /// Users first, then the database: nobody writes any more when it goes.
@@ -48,7 +48,7 @@ pub(super) async fn delete_site(config: &Config, site: &SiteContext, dump: Dump<
     // Refused now rather than half-way: a database server that does not answer, or lets nobody drop.
     drop(access.connect(cx).await?);
     let database = &site.site.database;
-    let owner = EntityRef::from(&site.site);
+    let owner = Owner::from(&site.site);
     let mut plan = Plan::empty();
     for host in &database.grants {
         plan = plan.then(&site.db.name, &owner, &DropUser { access: access.clone(), user: database.user.clone(), host: host.clone() })?;

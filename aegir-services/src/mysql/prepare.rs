@@ -1,7 +1,7 @@
 //! What the master's own preparation adds for MariaDB, as root: the administrator's account, with its password.
 
 use aegir_core::Result;
-use aegir_core::entity::{EntityRef, Server};
+use aegir_core::entity::{Owner, Server};
 use aegir_core::plan::Plan;
 
 use super::config::LOCALHOST;
@@ -12,5 +12,5 @@ pub(super) fn prepare(config: &Config, server: &Server) -> Result<Plan> {
         return Ok(Plan::empty());
     }
     let account = AdminAccount { config: config.clone(), access: config.access(server)? };
-    Plan::empty().then(&server.name, &EntityRef::from(server), &account)
+    Plan::empty().then(&server.name, &Owner::from(server), &account)
 }

@@ -1,6 +1,6 @@
 //! Chooses a new site's database: a free name, a user, a password, the hosts it is used from.
 
-use aegir_core::entity::{Database, EntityRef, Server};
+use aegir_core::entity::{Database, Owner, Server};
 use aegir_core::name::{DatabaseName, DatabaseUser, GrantHost, SiteUri};
 use aegir_core::plan::Plan;
 use aegir_core::secret::random_password;
@@ -17,7 +17,7 @@ use super::{Access, Config, CreateDatabase, CreateUser, Grant, quote, seen};
 const LOOPBACK: &str = "127.0.0.1";
 const ATTEMPTS: u32 = 100;
 
-pub(super) async fn plan(config: &Config, uri: &SiteUri, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
+pub(super) async fn plan(config: &Config, owner: &Owner, uri: &SiteUri, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
     let access = config.access(db)?;
     let name = free_name(uri, &access, cx).await?;
     let user = DatabaseUser::parse(name.as_str().get(..32).unwrap_or(name.as_str()))?;
@@ -31,15 +31,14 @@ pub(super) async fn plan(config: &Config, uri: &SiteUri, web: &Server, db: &Serv
         port: config.port,
         grants,
     };
-    let owner = EntityRef::Site(uri.clone());
-    let mut plan = Plan::empty().then(&db.name, &owner, &CreateDatabase { access: access.clone(), database: database.name.clone() })?;
-    plan = plan.and_then(users(&access, &database, db, &owner, true)?);
+    let mut plan = Plan::empty().then(&db.name, owner, &CreateDatabase { access: access.clone(), database: database.name.clone() })?;
+    plan = plan.and_then(users(&access, &database, db, owner, true)?);
     cx.bindings().put(database);
     Ok(plan)
 }
 
 /// The users of a database and their rights.
-pub(super) fn users(access: &Access, database: &Database, db: &Server, owner: &EntityRef, fresh: bool) -> Result<Plan> {
+pub(super) fn users(access: &Access, database: &Database, db: &Server, owner: &Owner, fresh: bool) -> Result<Plan> {
     let mut plan = Plan::empty();
     for host in &database.grants {
         let user = CreateUser {

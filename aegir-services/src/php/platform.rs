@@ -1,6 +1,6 @@
 //! What every platform of a PHP application has: the sites file, and a tree that Aegir can write to.
 
-use aegir_core::entity::{EntityRef, Platform, Resource, Server};
+use aegir_core::entity::{Owner, Platform, Resource, Server};
 use aegir_core::inventory::SiteFilter;
 use aegir_core::server::{Command, Observer};
 use aegir_core::service::PlanContext;
@@ -23,7 +23,7 @@ pub(crate) fn sites_path(platform: &Platform) -> Utf8PathBuf {
 pub(crate) async fn is_ours(path: &Utf8Path, platform: &Platform, files: &Observer, cx: &PlanContext<'_>) -> Result<bool> {
     let Some(text) = files.read_text(path).await? else { return Ok(true) };
     let owner = cx.inventory().owner(&Resource::path(files.name(), path)).await?;
-    Ok(owner == Some(EntityRef::from(platform)) || text.contains(HEADER))
+    Ok(owner == Some(Owner::from(platform)) || text.contains(HEADER))
 }
 
 /// Refuses a platform whose directories the account Aegir works as cannot write to. One that is yet to be copied will be ours.
@@ -82,7 +82,7 @@ pub(crate) async fn sites_file_removal<'a>(
     cx: &PlanContext<'_>,
 ) -> Result<Steps<'a>> {
     for path in paths.iter().chain([&sites_path(platform)]) {
-        if cx.inventory().owner(&Resource::path(files.name(), path)).await? == Some(EntityRef::from(platform)) {
+        if cx.inventory().owner(&Resource::path(files.name(), path)).await? == Some(Owner::from(platform)) {
             steps = steps.remove(path.clone())?;
         }
     }

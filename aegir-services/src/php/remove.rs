@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aegir_core::Result;
 use aegir_core::action::{PurgeTree, TrashTree};
-use aegir_core::entity::{EntityRef, Resource, SiteContext};
+use aegir_core::entity::{Owner, Resource, SiteContext};
 use aegir_core::plan::Plan;
 use aegir_core::server::Observer;
 use aegir_core::service::PlanContext;
@@ -16,8 +16,8 @@ use super::steps::{Reader, Steps};
 
 /// The site's entries, its credentials, its directory.
 pub(crate) async fn removal(site: &SiteContext, sites_template: &str, files: &Observer, cx: &PlanContext<'_>) -> Result<Plan> {
-    let (web, owner) = (&site.web, EntityRef::from(&site.site));
-    let mut shared = Steps::new(web, EntityRef::from(&site.platform));
+    let (web, owner) = (&site.web, Owner::from(&site.site));
+    let mut shared = Steps::new(web, Owner::from(&site.platform));
     let file = sites_path(&site.platform);
     // A platform whose sites file is lost needs none for a site that goes.
     if files.stat(&file).await?.is_some() {
@@ -44,5 +44,5 @@ pub(crate) async fn removal(site: &SiteContext, sites_template: &str, files: &Ob
 }
 
 async fn owns(path: &camino::Utf8Path, site: &SiteContext, cx: &PlanContext<'_>) -> Result<bool> {
-    Ok(cx.inventory().owner(&Resource::path(&site.web.name, path)).await? == Some(EntityRef::from(&site.site)))
+    Ok(cx.inventory().owner(&Resource::path(&site.web.name, path)).await? == Some(Owner::from(&site.site)))
 }

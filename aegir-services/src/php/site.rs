@@ -1,6 +1,6 @@
 //! A site's files on its web server, the same shape for every PHP application.
 
-use aegir_core::entity::{EntityRef, SiteContext};
+use aegir_core::entity::{Owner, SiteContext};
 use aegir_core::plan::Plan;
 use aegir_core::secret::Sealed;
 use aegir_core::server::Observer;
@@ -59,7 +59,7 @@ impl Layout<'_> {
     pub(crate) fn plan(&self, site: &SiteContext, cx: &PlanContext<'_>) -> Result<Plan> {
         let own = site.directory();
         let salt: &[(&str, &Sealed)] = &[("hash_salt", &site.site.hash_salt)];
-        let mut steps = Steps::new(&site.web, EntityRef::from(&site.site)).directory(&own, 0o750, Reader::Web)?;
+        let mut steps = Steps::new(&site.web, Owner::from(&site.site)).directory(&own, 0o750, Reader::Web)?;
         for directory in self.directories {
             // What either of us makes in there belongs to the web server's group, and both can remove it.
             steps = steps.directory(own.join(directory), 0o2770, Reader::Web)?;
@@ -68,7 +68,7 @@ impl Layout<'_> {
         let empty = cx.render(self.sites_template, &json!({ "entries": [] }), &[])?.shown();
         let entries =
             EnterAddresses { file: sites_path(&site.platform), directory: site.site.uri.file_name(), keys: sites::keys(&site.site), empty };
-        let shared = Steps::new(&site.web, EntityRef::from(&site.platform)).step(&entries)?;
+        let shared = Steps::new(&site.web, Owner::from(&site.platform)).step(&entries)?;
         Ok(credentials::plan(site, self.credentials_template, cx)?.and_then(steps.done()).and_then(shared.done()))
     }
 }
@@ -113,5 +113,5 @@ pub(crate) fn install(family: Family, site: &SiteContext, account: &Account) -> 
         account_email: account.email.clone(),
         account_password: account.password.clone(),
     };
-    Plan::empty().then(&site.web.name, &EntityRef::from(&site.site), &action)
+    Plan::empty().then(&site.web.name, &Owner::from(&site.site), &action)
 }

@@ -2,7 +2,7 @@
 
 use aegir_core::Result;
 use aegir_core::action::{Action, MakeDir, RemoveFile, WriteFile};
-use aegir_core::entity::{EntityRef, Server};
+use aegir_core::entity::{Owner, Server};
 use aegir_core::plan::Plan;
 use aegir_core::server::Permissions;
 use aegir_core::template::Content;
@@ -22,11 +22,11 @@ pub(crate) enum Reader {
 pub(crate) struct Steps<'a> {
     plan: Plan,
     server: &'a Server,
-    owner: EntityRef,
+    owner: Owner,
 }
 
 impl<'a> Steps<'a> {
-    pub(crate) fn new(server: &'a Server, owner: EntityRef) -> Self {
+    pub(crate) fn new(server: &'a Server, owner: Owner) -> Self {
         Self { plan: Plan::empty(), server, owner }
     }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aegir_core::engine::{Faults, Outcome};
-use aegir_core::entity::{Codebase, Database, Platform, Server as ServerEntity, ServiceBinding, Site, SiteContext, Stage, Transport};
+use aegir_core::entity::{
+    Codebase, Database, EntityId, Platform, Server as ServerEntity, ServiceBinding, Site, SiteContext, Stage, Transport,
+};
 use aegir_core::inventory::Inventory;
 use aegir_core::inventory::memory::MemoryInventory;
 use aegir_core::name::{DatabaseName, DatabaseUser, PlatformName, ServerName, SiteUri};
@@ -112,6 +114,7 @@ impl Bench {
         let services = [("web", "stub-web"), ("db", "stub-db")]
             .map(|(s, t)| (s.to_owned(), ServiceBinding { service_type: t.into(), config: serde_json::json!({}) }));
         let entity = ServerEntity {
+            id: EntityId::generate(),
             name: name.clone(),
             hostname: "web1.example.org".into(),
             transport: Transport::Local,
@@ -126,6 +129,7 @@ impl Bench {
         };
         inventory.save_server(&entity).await.unwrap();
         let platform = Platform {
+            id: EntityId::generate(),
             name: PlatformName::parse("p").unwrap(),
             path: "/srv/p".into(),
             server: name,

@@ -1,6 +1,6 @@
 //! What all sites of one copy of WordPress share: the dispatching configuration, login links, the map of addresses.
 
-use aegir_core::entity::{EntityRef, Platform, Server};
+use aegir_core::entity::{Owner, Platform, Server};
 use aegir_core::plan::Plan;
 use aegir_core::service::PlanContext;
 use aegir_core::{Error, Result};
@@ -37,7 +37,7 @@ pub(super) async fn verify(platform: &Platform, server: &Server, cx: &PlanContex
         .context("file", &config)
         .hint(format!("if that site may go, move the file away: `mv {config} {config}.old`; else use a fresh copy of WordPress")));
     }
-    let mut steps = Steps::new(server, EntityRef::from(platform));
+    let mut steps = Steps::new(server, Owner::from(platform));
     for directory in directories {
         // One that stands there keeps the mode that somebody gave it.
         if files.stat(&directory).await?.is_none() {
@@ -54,6 +54,6 @@ pub(super) async fn verify(platform: &Platform, server: &Server, cx: &PlanContex
 /// Removes the files again; the code stays as it came.
 pub(super) async fn remove(platform: &Platform, server: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
     let files = cx.observe(&server.name).await?;
-    let steps = Steps::new(server, EntityRef::from(platform));
+    let steps = Steps::new(server, Owner::from(platform));
     Ok(php::sites_file_removal(steps, &[dispatcher(platform), login_plugin(platform)], platform, &files, cx).await?.done())
 }

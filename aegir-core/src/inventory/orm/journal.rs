@@ -148,7 +148,7 @@ impl Journal for OrmInventory {
             self.strike(resource, &transaction).await?;
         }
         for (resource, owner) in &entry.acquire {
-            self.record(resource, owner, &transaction).await?;
+            self.record(resource, owner, id, &transaction).await?;
         }
         if let Some(state) = entry.state {
             self.enter(id, state, &transaction).await?;

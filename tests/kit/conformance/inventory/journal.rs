@@ -10,7 +10,7 @@ use aegir_core::inventory::{Entry, Inventory, Task, TaskFilter, TaskId, TaskStat
 use aegir_core::plan::{Plan, Step};
 use uuid::Uuid;
 
-use super::sample::{lease, sealed, server_name, subject, task, worker};
+use super::sample::{lease, owner, sealed, server_name, subject, task, worker};
 
 pub(super) async fn a_plan_runs_once(inventory: &dyn Inventory) {
     let plan = Uuid::now_v7();
@@ -122,7 +122,7 @@ pub(super) async fn lists_are_newest_first(inventory: &dyn Inventory) {
 pub(super) async fn entries_come_back_as_they_were(inventory: &dyn Inventory) {
     let step = Step {
         server: server_name("web1"),
-        owner: subject("a.org"),
+        owner: owner("a.org"),
         action: "file.write".into(),
         params: serde_json::json!({ "path": "/srv/ü", "n": 1.5, "null": null }),
         summary: "write /srv/ü".into(),

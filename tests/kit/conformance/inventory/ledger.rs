@@ -1,18 +1,18 @@
 //! The ledger: one owner to a resource, and what striking a path takes along.
 
 use aegir_core::ErrorKind;
-use aegir_core::entity::{EntityRef, Resource, ResourceKind};
+use aegir_core::entity::{EntityId, Owner, Resource, ResourceKind};
 use aegir_core::event::EventKind;
 use aegir_core::inventory::{Entry, Inventory, TaskId};
 use uuid::Uuid;
 
-use super::sample::{server_name, subject, task};
+use super::sample::{owner, server_name, task};
 
 fn path(server: &str, name: &str) -> Resource {
     Resource::path(&server_name(server), name)
 }
 
-async fn acquire(inventory: &dyn Inventory, id: TaskId, resources: &[Resource], owner: &EntityRef) -> aegir_core::Result<()> {
+async fn acquire(inventory: &dyn Inventory, id: TaskId, resources: &[Resource], owner: &Owner) -> aegir_core::Result<()> {
     let acquire = resources.iter().map(|r| (r.clone(), owner.clone())).collect();
     inventory.append(id, &EventKind::Committed, &Entry { acquire, ..Entry::default() }).await.map(drop)
 }
@@ -27,7 +27,7 @@ async fn new_task(inventory: &dyn Inventory) -> TaskId {
 
 pub(super) async fn the_first_owner_stays(inventory: &dyn Inventory) {
     let id = new_task(inventory).await;
-    let (a, b) = (subject("a.org"), subject("b.org"));
+    let (a, b) = (owner("a.org"), owner("b.org"));
     let database = Resource::new(ResourceKind::Database, &server_name("db1"), "site");
     assert_eq!(inventory.owner(&database).await.unwrap(), None);
     acquire(inventory, id, std::slice::from_ref(&database), &a).await.unwrap();
@@ -63,7 +63,7 @@ pub(super) async fn the_first_owner_stays(inventory: &dyn Inventory) {
 
 pub(super) async fn a_refused_entry_leaves_nothing(inventory: &dyn Inventory) {
     let id = new_task(inventory).await;
-    let (a, b) = (subject("a.org"), subject("b.org"));
+    let (a, b) = (owner("a.org"), owner("b.org"));
     acquire(inventory, id, &[path("web1", "/srv/a"), path("web1", "/srv/a/x")], &a).await.unwrap();
     let entry = Entry {
         release: vec![path("web1", "/srv/a/x")],
@@ -77,15 +77,14 @@ pub(super) async fn a_refused_entry_leaves_nothing(inventory: &dyn Inventory) {
     assert_eq!(inventory.entries(id, 0).await.unwrap().len(), 1);
     assert_eq!(inventory.task(id).await.unwrap().unwrap().ended, None);
     // An entry that contradicts itself is refused too.
-    let entry =
-        Entry { acquire: vec![(path("web1", "/srv/c"), b.clone()), (path("web1", "/srv/c"), subject("c.org"))], ..Entry::default() };
+    let entry = Entry { acquire: vec![(path("web1", "/srv/c"), b.clone()), (path("web1", "/srv/c"), owner("c.org"))], ..Entry::default() };
     assert_eq!(inventory.append(id, &EventKind::Committed, &entry).await.unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!(inventory.owned_by(&b).await.unwrap(), []);
 }
 
 pub(super) async fn a_path_takes_with_it_what_is_below(inventory: &dyn Inventory) {
     let id = new_task(inventory).await;
-    let (a, b) = (subject("a.org"), subject("b.org"));
+    let (a, b) = (owner("a.org"), owner("b.org"));
     let vhost = Resource::new(ResourceKind::Vhost, &server_name("web1"), "/srv/a_%/x");
     let gone = [
         path("web1", "/srv/a_%"),
@@ -120,7 +119,7 @@ pub(super) async fn a_path_takes_with_it_what_is_below(inventory: &dyn Inventory
 
 pub(super) async fn what_is_owned_is_sorted(inventory: &dyn Inventory) {
     let id = new_task(inventory).await;
-    let owner = subject("a.org");
+    let owner = owner("a.org");
     let mut all = Vec::new();
     for kind in [ResourceKind::Vhost, ResourceKind::Certificate, ResourceKind::Path, ResourceKind::DatabaseUser, ResourceKind::Database] {
         for server in ["web2", "web10"] {
@@ -132,4 +131,20 @@ pub(super) async fn what_is_owned_is_sorted(inventory: &dyn Inventory) {
     acquire(inventory, id, &all, &owner).await.unwrap();
     all.sort();
     assert_eq!(inventory.owned_by(&owner).await.unwrap(), all);
+}
+
+pub(super) async fn a_successor_of_the_same_name_is_another_owner(inventory: &dyn Inventory) {
+    let id = new_task(inventory).await;
+    let (first, second) = (owner("a.org"), Owner::new(owner("a.org").entity, EntityId::generate()));
+    acquire(inventory, id, &[path("web1", "/srv/a")], &first).await.unwrap();
+    assert_eq!(acquire(inventory, id, &[path("web1", "/srv/a")], &second).await.unwrap_err().kind(), ErrorKind::Refused);
+    acquire(inventory, id, &[path("web1", "/srv/a/x"), path("web1", "/srv/b")], &second).await.unwrap();
+    assert_eq!(inventory.owned_by(&first).await.unwrap(), [path("web1", "/srv/a")]);
+    let held = inventory.holding(&path("web1", "/srv/b")).await.unwrap().unwrap();
+    assert_eq!((held.owner, held.task), (second.clone(), id));
+    let all = inventory.below(&path("web1", "/srv/a")).await.unwrap();
+    assert_eq!(all, [(path("web1", "/srv/a"), first.clone()), (path("web1", "/srv/a/x"), second.clone())]);
+    // Striking the one's path leaves what the other has in it.
+    release(inventory, id, path("web1", "/srv/a")).await;
+    assert_eq!(inventory.owned_by(&second).await.unwrap().len(), 2);
 }

@@ -30,6 +30,7 @@ where
     ledger::a_refused_entry_leaves_nothing(&*make().await).await;
     ledger::a_path_takes_with_it_what_is_below(&*make().await).await;
     ledger::what_is_owned_is_sorted(&*make().await).await;
+    ledger::a_successor_of_the_same_name_is_another_owner(&*make().await).await;
     locks::exclusive_and_shared(&*make().await).await;
     locks::one_task_may_change_its_mode(&*make().await).await;
     locks::an_expired_lease_is_none(&*make().await).await;

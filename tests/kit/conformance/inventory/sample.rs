@@ -1,6 +1,6 @@
 //! Entities, tasks and leases to fill an inventory with.
 
-use aegir_core::entity::{Codebase, Database, EntityRef, Platform, Server, Site, SiteState};
+use aegir_core::entity::{Codebase, Database, EntityId, EntityRef, Owner, Platform, Server, Site, SiteState};
 use aegir_core::inventory::{Lease, LeaseMode, Task, TaskId, TaskState, Worker};
 use aegir_core::name::{DatabaseName, DatabaseUser, GrantHost, MachineName, PlatformName, ServerName, SiteUri};
 use aegir_core::plan::Plan;
@@ -45,6 +45,7 @@ pub(super) fn platform(name: &str, server: &str) -> Platform {
     };
     let path = format!("/var/aegir/platforms/{name}").into();
     Platform {
+        id: EntityId::generate(),
         name: platform_name(name),
         path,
         server: server_name(server),
@@ -58,6 +59,7 @@ pub(super) fn platform(name: &str, server: &str) -> Platform {
 
 pub(super) fn site(address: &str, platform: &str) -> Site {
     Site {
+        id: EntityId::generate(),
         uri: uri(address),
         platform: platform_name(platform),
         aliases: Vec::new(),
@@ -89,6 +91,10 @@ pub(super) fn worker(pid: u32) -> Worker {
 
 pub(super) fn subject(address: &str) -> EntityRef {
     EntityRef::Site(uri(address))
+}
+
+pub(super) fn owner(address: &str) -> Owner {
+    Owner::new(subject(address), EntityId::default())
 }
 
 pub(super) fn task(about: &str) -> Task {

@@ -13,6 +13,10 @@ pub struct Model {
     pub name: String,
     pub owner_kind: String,
     pub owner: String,
+    /// The owner's [`crate::entity::EntityId`].
+    pub owner_id: String,
+    /// The task that recorded it; 0 for one before tasks were noted.
+    pub task: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
