@@ -3,21 +3,93 @@
 //! A [`Sealed`] value is ciphertext under the inventory's key (XChaCha20-Poly1305, random nonce). Plans,
 //! entities and receipts hold only that; [`Keyring::open`] gives the clear value to the code that writes it
 //! into its one file or feeds it to a child's standard input.
+//!
+//! As JSON it is an object of its own shape, never a string. So [`hide`] knows secrets from text by their type, and no
+//! version, title or setting is taken for one because of how it begins.
 
 use camino::Utf8Path;
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use crate::{Error, Result};
 
 const NONCE: usize = 24;
 
+/// The one field of a secret as JSON; no other type of ours has a field of this name.
+const FIELD: &str = "$sealed";
+
 /// A secret at rest: `v1.` and base64 of nonce and ciphertext. Shows itself as `(secret)`.
-#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "Stored", into = "Object")]
 pub struct Sealed(String);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Object {
+    #[serde(rename = "$sealed")]
+    sealed: String,
+}
+
+impl From<Sealed> for Object {
+    fn from(sealed: Sealed) -> Self {
+        Self { sealed: sealed.0 }
+    }
+}
+
+/// What inventories hold: the object, or the bare text that it was before there were objects.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Object(Object),
+    Text(String),
+}
+
+impl From<Stored> for Sealed {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Object(Object { sealed }) | Stored::Text(sealed) => Self(sealed),
+        }
+    }
+}
+
+impl schemars::JsonSchema for Sealed {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Sealed".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A secret, sealed with the inventory's key.",
+            "type": "object",
+            "properties": { FIELD: { "type": "string" } },
+            "required": [FIELD],
+            "additionalProperties": false,
+        })
+    }
+}
+
+/// Calls `each` with every secret in a JSON value, at any depth, and puts there what it returns.
+fn replace(value: &mut Value, each: &mut dyn FnMut(Sealed) -> Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, each)),
+        Value::Object(map) => {
+            let sealed = map.get(FIELD).and_then(Value::as_str).filter(|_| map.len() == 1).map(str::to_owned);
+            match sealed {
+                Some(sealed) => *value = each(Sealed(sealed)),
+                None => map.values_mut().for_each(|inner| replace(inner, each)),
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Puts `(secret)` where a JSON value has one: ciphertext says nothing to people, and is nobody's business.
+pub fn hide(value: &mut Value) {
+    replace(value, &mut |_| "(secret)".into());
+}
 
 impl std::fmt::Debug for Sealed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -35,6 +107,20 @@ impl Sealed {
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
+}
+
+/// What a [`Keyring::mark`] is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Domain {
+    /// A saved plan.
+    Plan,
+    /// What stands in a step's place.
+    Observation,
+    /// A set of configuration files.
+    Configuration,
+    /// A clear value, to be compared.
+    Secret,
 }
 
 /// The key of one inventory; seals, opens, and marks plans as made here.
@@ -114,10 +200,30 @@ impl Keyring {
         String::from_utf8(clear).map(SecretString::from).map_err(|_| problem())
     }
 
-    /// A keyed hash: proves that this inventory made a document, and compares values without showing them.
-    pub fn mark(&self, bytes: &[u8]) -> String {
-        let key = blake3::derive_key("aegir 2026 document mark", &self.key);
-        blake3::keyed_hash(&key, bytes).to_hex().to_string()
+    /// A keyed hash: proves that this inventory made a document, and compares values without showing them. The same bytes
+    /// have another mark in each domain, so what was marked as one thing never passes for another.
+    pub fn mark(&self, domain: Domain, bytes: &[u8]) -> String {
+        let context = match domain {
+            Domain::Plan => "aegir 2026-11 saved plan",
+            Domain::Observation => "aegir 2026-11 observation of a step",
+            Domain::Configuration => "aegir 2026-11 generation of a configuration",
+            Domain::Secret => "aegir 2026-11 sameness of secrets",
+        };
+        blake3::keyed_hash(&blake3::derive_key(context, &self.key), bytes).to_hex().to_string()
+    }
+
+    /// Returns a JSON value with a mark of its clear value for each secret: two such values are equal when what they stand
+    /// for is, however it was sealed, and neither shows it.
+    pub fn comparable(&self, mut value: Value) -> Result<Value> {
+        let mut failed = None;
+        replace(&mut value, &mut |sealed| match self.open(&sealed) {
+            Ok(clear) => serde_json::json!({ "mark": self.mark(Domain::Secret, clear.expose_secret().as_bytes()) }),
+            Err(error) => {
+                failed.get_or_insert(error);
+                Value::Null
+            }
+        });
+        failed.map_or(Ok(value), Err)
     }
 }
 
@@ -149,6 +255,8 @@ fn random_bytes<const N: usize>() -> Result<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -159,5 +267,42 @@ mod tests {
         assert!(!format!("{sealed:?} {}", serde_json::to_string(&sealed).unwrap()).contains("canary"));
         assert!(Keyring::generate().unwrap().open(&sealed).is_err());
         assert_eq!(random_password().unwrap().expose_secret().len(), 24);
+    }
+
+    #[test]
+    fn a11_secrets_are_hidden_by_type_and_text_never_is() {
+        let keyring = Keyring::generate().unwrap();
+        let sealed = keyring.seal(&SecretString::from("canary")).unwrap();
+        let mut value = json!({ "version": "v1.9.9", "text": sealed.as_str(), "deep": [{ "password": sealed, "empty": {} }] });
+        hide(&mut value);
+        assert_eq!(value, json!({ "version": "v1.9.9", "text": sealed.as_str(), "deep": [{ "password": "(secret)", "empty": {} }] }));
+    }
+
+    #[test]
+    fn a11_sameness_is_of_values_not_of_ciphertext() {
+        let keyring = Keyring::generate().unwrap();
+        let value = |clear: &str| json!({ "p": [keyring.seal(&SecretString::from(clear)).unwrap()] });
+        let same = |a, b| keyring.comparable(a).unwrap() == keyring.comparable(b).unwrap();
+        assert!(same(value("one"), value("one")) && !same(value("one"), value("two")));
+        assert!(!keyring.comparable(value("canary")).unwrap().to_string().contains("canary"));
+        assert!(Keyring::generate().unwrap().comparable(value("one")).is_err());
+    }
+
+    #[test]
+    fn a_secret_of_an_older_inventory_reads_and_is_written_anew() {
+        let keyring = Keyring::generate().unwrap();
+        let sealed = keyring.seal(&SecretString::from("canary")).unwrap();
+        let old: Sealed = serde_json::from_value(json!(sealed.as_str())).unwrap();
+        assert_eq!(old, sealed);
+        assert_eq!(serde_json::to_value(&old).unwrap(), json!({ "$sealed": sealed.as_str() }));
+        assert_eq!(serde_json::from_value::<Sealed>(serde_json::to_value(&old).unwrap()).unwrap(), old);
+    }
+
+    #[test]
+    fn a20_a_mark_of_one_thing_is_none_of_another() {
+        let keyring = Keyring::generate().unwrap();
+        let marks: std::collections::BTreeSet<String> =
+            [Domain::Plan, Domain::Observation, Domain::Configuration, Domain::Secret].map(|d| keyring.mark(d, b"x")).into();
+        assert_eq!(marks.len(), 4);
     }
 }

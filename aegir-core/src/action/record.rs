@@ -1,37 +1,40 @@
 //! Changes to the inventory, as steps like any other: they are journalled and taken back.
 
 use super::{Action, Context};
-use crate::Result;
 use crate::entity::{Platform, Server, Site};
 use crate::name::{PlatformName, SiteUri};
 use crate::plan::{Change, Diff};
+use crate::secret::{Keyring, hide};
+use crate::{Error, Result};
 
-fn diff<T: serde::Serialize + PartialEq>(what: &str, before: Option<&T>, after: Option<&T>) -> Result<Diff> {
-    let text = |entity: &T| {
-        let mut value = serde_json::to_value(entity).unwrap_or_default();
-        hide(&mut value);
-        serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"
+/// What changes in the inventory. Whether anything does is decided on the values; what is shown of them hides secrets.
+fn diff<T: serde::Serialize>(what: &str, before: Option<&T>, after: Option<&T>, keyring: &Keyring) -> Result<Diff> {
+    let (old, new) = match (before, after) {
+        (None, None) => return Ok(Diff::same()),
+        (None, Some(_)) => return Ok(Diff::new(Change::Create, format!("+ inventory: {what}\n"))),
+        (Some(_), None) => return Ok(Diff::new(Change::Remove, format!("- inventory: {what}\n"))),
+        (Some(old), Some(new)) => (value(old)?, value(new)?),
     };
-    Ok(match (before, after) {
-        (Some(old), Some(new)) if old == new => Diff::same(),
-        (None, None) => Diff::same(),
-        (None, Some(_)) => Diff::new(Change::Create, format!("+ inventory: {what}\n")),
-        (Some(_), None) => Diff::new(Change::Remove, format!("- inventory: {what}\n")),
-        (Some(old), Some(new)) => Diff::text(&format!("inventory: {what}"), Some(&text(old)), Some(&text(new))),
-    })
+    if keyring.comparable(old.clone())? == keyring.comparable(new.clone())? {
+        return Ok(Diff::same());
+    }
+    let text = Diff::text(&format!("inventory: {what}"), Some(&shown(old)), Some(&shown(new)));
+    // Equal once hidden: only a secret differs.
+    Ok(if text.change == Change::Same { Diff::new(Change::Change, format!("~ inventory: {what}: a secret changes\n")) } else { text })
 }
 
-/// Ciphertext says nothing to people; and what changes at every look is no news.
-fn hide(value: &mut serde_json::Value) {
-    match value {
-        serde_json::Value::String(text) if text.starts_with("v1.") => *value = "(secret)".into(),
-        serde_json::Value::Array(items) => items.iter_mut().for_each(hide),
-        serde_json::Value::Object(map) => {
-            map.remove("revision");
-            map.values_mut().for_each(hide);
-        }
-        _ => {}
+/// An entity without its revision: that it was saved once more is no news.
+fn value(entity: &impl serde::Serialize) -> Result<serde_json::Value> {
+    let mut value = serde_json::to_value(entity).map_err(|e| Error::internal("a record does not serialise").because(e))?;
+    if let serde_json::Value::Object(map) = &mut value {
+        map.remove("revision");
     }
+    Ok(value)
+}
+
+fn shown(mut value: serde_json::Value) -> String {
+    hide(&mut value);
+    format!("{value:#}\n")
 }
 
 /// Each entity is recorded the same way; only its table and its key differ.
@@ -56,8 +59,8 @@ macro_rules! record {
                 cx.inventory().$get(&self.$field.$key).await
             }
 
-            fn diff(&self, _cx: &Context, before: &Self::Before) -> Result<Diff> {
-                diff(&format!(concat!($word, " {}"), self.$field.$key), before.as_ref(), Some(&self.$field))
+            fn diff(&self, cx: &Context, before: &Self::Before) -> Result<Diff> {
+                diff(&format!(concat!($word, " {}"), self.$field.$key), before.as_ref(), Some(&self.$field), cx.keyring())
             }
 
             async fn apply(&self, cx: &Context, _before: &Self::Before) -> Result<()> {
@@ -122,8 +125,8 @@ macro_rules! forget {
                 cx.inventory().$get(&self.$key).await
             }
 
-            fn diff(&self, _cx: &Context, before: &Self::Before) -> Result<Diff> {
-                diff(&format!(concat!($word, " {}"), self.$key), before.as_ref(), None)
+            fn diff(&self, cx: &Context, before: &Self::Before) -> Result<Diff> {
+                diff(&format!(concat!($word, " {}"), self.$key), before.as_ref(), None, cx.keyring())
             }
 
             async fn apply(&self, cx: &Context, _before: &Self::Before) -> Result<()> {
@@ -139,3 +142,27 @@ macro_rules! forget {
 
 forget!(ForgetPlatform, Platform, PlatformName, name, "platform", "forget.platform", platform, save_platform, delete_platform);
 forget!(ForgetSite, Site, SiteUri, uri, "site", "forget.site", site, save_site, delete_site);
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a11_a_text_that_begins_like_a_secret_and_a_secret_alone_are_changes() {
+        let keyring = Keyring::generate().unwrap();
+        let entity = |version: &str, password: &str, revision: u64| {
+            let password = keyring.seal(&SecretString::from(password)).unwrap();
+            json!({ "version": version, "password": password, "revision": revision, "deep": { "revision": version } })
+        };
+        let change = |old, new| diff("site x", Some(&old), Some(&new), &keyring).unwrap();
+        let plugin = change(entity("v1.0.0", "canary", 1), entity("v1.9.9", "canary", 1));
+        assert_eq!(plugin.change, Change::Change);
+        assert!(plugin.detail.contains("-  \"version\": \"v1.0.0\"") && !plugin.detail.contains("canary"), "{}", plugin.detail);
+        let secret = change(entity("1", "canary", 1), entity("1", "canary2", 1));
+        assert_eq!((secret.change, secret.detail.as_str()), (Change::Change, "~ inventory: site x: a secret changes\n"));
+        assert_eq!(change(entity("1", "canary", 1), entity("1", "canary", 2)).change, Change::Same);
+    }
+}

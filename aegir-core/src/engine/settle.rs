@@ -9,6 +9,7 @@ use crate::action::Context;
 use crate::entity::EntityRef;
 use crate::plan::{Basis, Change, Diff, Plan, Planned, PlannedStep, Step};
 use crate::reach::Reach;
+use crate::secret::Domain;
 use crate::shared::Core;
 use crate::{Error, Result};
 
@@ -21,7 +22,7 @@ async fn look(core: &Arc<Core>, reach: &Reach, step: &Step) -> Result<(Diff, Str
     let action = core.registry.actions().get(step)?;
     let cx = context(core, step, reach.look(core, &step.server).await?);
     let before = action.observe(&cx).await?;
-    let mark = core.keyring.mark(before.to_string().as_bytes());
+    let mark = core.keyring.mark(Domain::Observation, before.to_string().as_bytes());
     Ok((action.diff(&cx, &before)?, mark))
 }
 

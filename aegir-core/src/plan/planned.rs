@@ -8,7 +8,7 @@ use super::{Change, Diff, Plan, Step};
 use crate::entity::EntityRef;
 use crate::inventory::LeaseMode;
 use crate::name::ServerName;
-use crate::secret::Keyring;
+use crate::secret::{Domain, Keyring};
 use crate::{Error, Result};
 
 /// The version of the saved form.
@@ -99,7 +99,7 @@ impl Planned {
     /// The saved form: JSON with a mark that only this inventory's key makes.
     pub fn save(&self, keyring: &Keyring) -> Result<String> {
         let body = serde_json::to_value(self).map_err(|e| Error::internal("a plan does not serialise").because(e))?;
-        let mark = keyring.mark(body.to_string().as_bytes());
+        let mark = keyring.mark(Domain::Plan, body.to_string().as_bytes());
         let document = serde_json::json!({ "mark": mark, "plan": body });
         serde_json::to_string_pretty(&document).map(|text| text + "\n").map_err(|e| Error::internal("a plan does not serialise").because(e))
     }
@@ -110,7 +110,7 @@ impl Planned {
         let broken = || Error::invalid("this is no saved plan").hint(hint);
         let mut document: serde_json::Value = serde_json::from_str(text).map_err(|e| broken().because(e))?;
         let body = document.get_mut("plan").map(serde_json::Value::take).ok_or_else(broken)?;
-        if document.get("mark").and_then(|m| m.as_str()) != Some(&keyring.mark(body.to_string().as_bytes())) {
+        if document.get("mark").and_then(|m| m.as_str()) != Some(&keyring.mark(Domain::Plan, body.to_string().as_bytes())) {
             return Err(Error::conflict("this plan was edited after it was saved, or made by another inventory").hint(hint));
         }
         let planned: Self = serde_json::from_value(body).map_err(|e| broken().because(e))?;

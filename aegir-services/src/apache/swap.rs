@@ -3,7 +3,7 @@
 use aegir_core::Result;
 use aegir_core::entity::{Server, Transport};
 use aegir_core::name::ServerName;
-use aegir_core::secret::Sealed;
+use aegir_core::secret::{Domain, Sealed};
 use aegir_core::service::PlanContext;
 use aegir_core::template::Content;
 
@@ -36,7 +36,7 @@ pub(super) fn render(
 ) -> Result<(Content, String)> {
     data["generation"] = "0".into();
     let draft = cx.render(template, &data, secrets)?.materialise(cx.keyring())?;
-    let generation: String = cx.keyring().mark(&draft).chars().take(16).collect();
+    let generation: String = cx.keyring().mark(Domain::Configuration, &draft).chars().take(16).collect();
     data["generation"] = generation.as_str().into();
     Ok((cx.render(template, &data, secrets)?, generation))
 }
