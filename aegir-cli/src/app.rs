@@ -141,11 +141,20 @@ fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
     }
     if as_json {
         let text = error.render().to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+        // What is missing is listed on lines of their own; the usage behind an empty line is for people.
+        let said: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        let message = said.join(" ");
+        let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
         Ui::new(true, false, false, ColorChoice::Never).error(&Error::invalid(message).hint("`aegir --help`"));
     } else {
-        let _ = error.print();
+        let text = error.render();
+        let plain = text.to_string();
+        // What was typed stands in it, and a script may have read that somewhere.
+        if plain.contains(aegir_core::text::steers) {
+            Ui::new(false, false, false, ColorChoice::Never).prompt(&plain);
+        } else {
+            let _ = error.print();
+        }
     }
     exit::code(exit::USAGE)
 }

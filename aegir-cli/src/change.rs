@@ -13,6 +13,7 @@ use camino::Utf8Path;
 use crate::args::ChangeArgs;
 use crate::follow::{Followed, Signals, follow};
 use crate::session::Session;
+use crate::ui::Text;
 use crate::{detach, exit, ui};
 
 /// What a verb wants done.
@@ -112,7 +113,7 @@ fn tell(recovered: &[Recovered], session: &Session) {
         let outcome = ui::outcome_item("", None, outcome);
         session
             .ui
-            .say(&format!("task {id} was left half-way; it is {} now", outcome["result"].as_str().unwrap_or_default().replace('_', " ")));
+            .say(format!("task {id} was left half-way; it is {} now", outcome["result"].as_str().unwrap_or_default().replace('_', " ")));
     }
 }
 
@@ -137,7 +138,7 @@ fn look(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<u8> {
         return Ok(exit::DONE);
     };
     save(file, &session.aegir.save_plan(planned)?)?;
-    ui.say(&format!("saved, nothing was changed; next: {}", ui.err.cyan(&format!("aegir apply {file}"))));
+    ui.say(Text::from("saved, nothing was changed; next: ") + ui.err.cyan(&format!("aegir apply {file}")));
     Ok(exit::DONE)
 }
 
@@ -172,9 +173,9 @@ fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<()
         return Err(Error::invalid(format!("{}: nobody can be asked here", planned.title)).hint(hint));
     }
     for step in &planned.steps {
-        ui.say(&format!("  {}  {}", step.step.server, step.step.summary));
+        ui.say(format!("  {}  {}", step.step.server, step.step.summary));
     }
-    ui.say(&ui::summary(planned));
+    ui.say(ui::summary(planned));
     match wanted {
         Some(name) => ui.ask(&format!("{}: it is in production, or nothing is kept of it; type {name} to go on:", planned.title)),
         None => ui.ask(&format!("{}: type yes to go on:", planned.title)),

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::exit;
 use crate::session::Session;
+use crate::ui::Text;
 
 /// What the other process says first: the task's number, or why there is none.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -39,11 +40,8 @@ pub(crate) fn start(planned: &Planned, session: &Session) -> Result<u8> {
     match serde_json::from_str(&line) {
         Ok(First::Task(id)) => {
             session.ui.item("Task", || json!({ "id": id, "title": planned.title, "state": "running" }), || id.to_string());
-            session.ui.say(&format!(
-                "{} goes on by itself; next: {}",
-                planned.title,
-                session.ui.err.cyan(&format!("aegir task watch {id}"))
-            ));
+            let next = session.ui.err.cyan(&format!("aegir task watch {id}"));
+            session.ui.say(Text::from(format!("{} goes on by itself; next: ", planned.title)) + next);
             Ok(exit::DONE)
         }
         Ok(First::Error(report)) => Err(report.to_error()),

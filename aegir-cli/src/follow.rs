@@ -61,7 +61,7 @@ pub(crate) async fn follow(task: RunningTask, signals: &mut Signals, ui: &Ui) ->
                 }
                 asked = true;
                 task.cancel.cancel();
-                progress.print("stopping: what was done is taken back as soon as the step at work ends; once more breaks it off");
+                progress.print("stopping: what was done is taken back as soon as the step at work ends; once more breaks it off".into());
             }
         }
     }

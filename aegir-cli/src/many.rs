@@ -54,7 +54,7 @@ pub(crate) async fn run(items: Vec<Item>, args: &ChangeArgs, session: &Session) 
                 Some(News::Ended { index, task, warnings, result }) => {
                     let name = &items[index].name;
                     warnings.iter().for_each(|warning| session.ui.warn(&format!("{name}: {warning}")));
-                    session.ui.say(&format!("{name}  {}  ({} of {})", word(&result), ended.len() + 1, items.len()));
+                    session.ui.say(format!("{name}  {}  ({} of {})", word(&result), ended.len() + 1, items.len()));
                     ended.insert(index, Ended { task, result, seconds: begun.elapsed().as_secs_f64() });
                 }
                 Some(_) => {}

@@ -12,6 +12,7 @@
 //! | [`distribution`] | brings trees from the master to servers |
 //! | [`inventory`], [`entity`], [`name`] | what Aegir knows; plain data; names valid by construction |
 //! | [`server`], [`template`], [`secret`], [`settings`] | machines, configuration files, sealed values, settings |
+//! | [`text`] | what sites and servers say, made safe to show |
 //!
 //! The library never prints, never reads the environment or a home directory, never exits the process.
 
@@ -40,6 +41,7 @@ pub mod task;
 pub mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod text;
 
 pub use aegir::{Aegir, Builder};
 pub use error::{Error, ErrorKind, ErrorReport, Result};

@@ -16,6 +16,6 @@ pub(crate) fn completion(shell: &str, ui: &Ui) -> Result<u8> {
     completer
         .write_registration("COMPLETE", "aegir", "aegir", "aegir", &mut script)
         .map_err(|e| Error::internal("writing the completion script").because(e))?;
-    ui.data(&String::from_utf8_lossy(&script));
+    ui.data(String::from_utf8_lossy(&script));
     Ok(exit::DONE)
 }

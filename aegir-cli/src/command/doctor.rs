@@ -46,7 +46,7 @@ fn show(checked: &[Checked], ui: &Ui) {
     let several = checked.len() > 1;
     for (server, check) in all().filter(|(_, c)| !c.mend.is_empty()) {
         let whose = if several { format!(" on {server}") } else { String::new() };
-        ui.say(&format!("mend {}{whose}: {}", check.name, check.mend));
+        ui.say(format!("mend {}{whose}: {}", check.name, check.mend));
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::args::ServiceVerb;
 use crate::exit;
-use crate::ui::{Table, Ui, facts, to_json};
+use crate::ui::{Table, Text, Ui, facts, to_json};
 
 /// Lists and shows what this build can provision; needs no inventory.
 pub(crate) fn service(verb: ServiceVerb, registry: &Registry, ui: &Ui) -> Result<u8> {
@@ -48,7 +48,7 @@ fn show(name: &str, registry: &Registry, ui: &Ui) -> Result<u8> {
         || {
             let mut text =
                 facts(&[("Type", found.name.to_owned()), ("Fills", found.service.to_owned()), ("Is", found.title.to_owned())], &ui.out);
-            text.push_str(&fields(&found.schema, ui));
+            text += fields(&found.schema, ui);
             text
         },
     );
@@ -56,8 +56,8 @@ fn show(name: &str, registry: &Registry, ui: &Ui) -> Result<u8> {
 }
 
 /// The settings in a JSON Schema, one a row.
-fn fields(schema: &Value, ui: &Ui) -> String {
-    let Some(properties) = schema["properties"].as_object() else { return String::new() };
+fn fields(schema: &Value, ui: &Ui) -> Text {
+    let Some(properties) = schema["properties"].as_object() else { return Text::new() };
     let required: Vec<&str> = schema["required"].as_array().map(|r| r.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
     let mut table = Table::new(&["SETTING", "TYPE", "DEFAULT", "WHAT"]);
     for (name, property) in properties {
@@ -74,5 +74,5 @@ fn fields(schema: &Value, ui: &Ui) -> String {
         };
         table.row([name.clone(), kind, default, property["description"].as_str().unwrap_or_default().replace('\n', " ")]);
     }
-    if table.is_empty() { String::new() } else { format!("\n{}", table.render(&ui.out)) }
+    if table.is_empty() { Text::new() } else { Text::from("\n") + table.render(&ui.out) }
 }

@@ -10,7 +10,7 @@ use super::watch;
 use crate::args::TaskVerb;
 use crate::exit;
 use crate::session::Session;
-use crate::ui::{self, Table, facts, to_json};
+use crate::ui::{self, Table, Text, facts, to_json};
 
 /// What the noun `task` does.
 pub(crate) async fn task(verb: TaskVerb, session: &Session) -> Result<u8> {
@@ -35,7 +35,7 @@ async fn retry(id: TaskId, session: &Session) -> Result<u8> {
         session.ui.item("Outcome", || ui::outcome_item(&title, Some(id), &outcome), String::new);
     }
     match report.context.iter().find(|(key, _)| key == "given up") {
-        None => session.ui.say(&format!("task {id} is taken back now, all of it")),
+        None => session.ui.say(format!("task {id} is taken back now, all of it")),
         Some((_, what)) => session.ui.warn(&format!("task {id} is taken back now, but for what is gone: {what}")),
     }
     Ok(exit::DONE)
@@ -103,7 +103,7 @@ async fn show(id: TaskId, session: &Session) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session) -> String {
+fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session) -> Text {
     let mut text = facts(
         &[
             ("Task", task.id.to_string()),
@@ -119,8 +119,7 @@ fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session
     for (index, (step, state)) in task.plan.steps().iter().zip(&replay.steps).enumerate() {
         table.row([(index + 1).to_string(), step.server.to_string(), step.summary.clone(), word(*state).to_owned()]);
     }
-    text.push('\n');
-    text.push_str(&table.render(&session.ui.out));
+    text += Text::from("\n") + table.render(&session.ui.out);
     for entry in entries {
         let note = match &entry.event.kind {
             EventKind::Warning { step, message } => format!("step {}: warning: {message}", step + 1),
@@ -134,7 +133,7 @@ fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session
             EventKind::TaskFinished { summary, .. } => summary.clone(),
             _ => continue,
         };
-        text.push_str(&format!("\n{note}\n"));
+        text += format!("\n{note}\n");
     }
     text
 }

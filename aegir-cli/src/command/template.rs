@@ -33,7 +33,7 @@ pub(crate) fn template(verb: TemplateVerb, session: &Session) -> Result<u8> {
             ui.item(
                 "TemplateDiff",
                 || diffs.iter().map(|(name, diff)| json!({ "name": name, "diff": diff })).collect(),
-                || diffs.iter().map(|(_, diff)| diff.as_str()).collect(),
+                || diffs.iter().map(|(_, diff)| diff.as_str()).collect::<String>(),
             );
         }
     }

@@ -35,14 +35,14 @@ pub(super) async fn watch(id: TaskId, session: &Session) -> Result<u8> {
         for entry in session.aegir.inventory().entries(id, seen).await? {
             seen = entry.event.seq;
             if ui.json {
-                ui.line(&to_json(&entry.event));
+                ui.event("Event", to_json(&entry.event));
             } else {
                 progress.show(&entry.event);
             }
             match &entry.event.kind {
                 EventKind::StepFailed { error, .. } => drop(failure.get_or_insert_with(|| error.clone())),
                 EventKind::TaskFinished { verdict, summary } => {
-                    progress.print(&format!("task {id} {}: {summary}", word(*verdict)));
+                    progress.print(format!("task {id} {}: {summary}", word(*verdict)).into());
                 }
                 _ => {}
             }

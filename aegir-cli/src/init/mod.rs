@@ -98,7 +98,7 @@ async fn done(planned: Planned, aegir: &Aegir, signals: &mut Signals, ui: &Ui) -
     };
     match &outcome {
         Outcome::Done { changed: 0, .. } if !ui.json => ui::nothing(ui, &title, None),
-        Outcome::Done { changed, .. } => ui.say(&format!("{title}: {changed} steps done")),
+        Outcome::Done { changed, .. } => ui.say(format!("{title}: {changed} steps done")),
         _ => {
             if installs {
                 ui.warn("packages that were installed stay");
@@ -151,7 +151,7 @@ fn enrolment(standing: Option<&Server>, hostname: String, stage: Stage, services
 /// What both halves would change; the second half of a bare machine cannot be looked at before the first.
 async fn show(planned: &Planned, errand: &Errand, standing: bool, child: &Child, ui: &Ui) -> Result<u8> {
     if !ui.json {
-        ui.data(&ui::plan_text(planned, &ui.out));
+        ui.data(ui::plan_text(planned, &ui.out));
     }
     let (code, enrol) = if standing { child.run(errand).await? } else { (exit::DONE, Value::Null) };
     if ui.json {

@@ -2,16 +2,16 @@
 
 use aegir_core::ErrorReport;
 
-use super::Style;
+use super::{Style, Text};
 
 /// The first line says what failed; then causes, the things involved, hints that are commands.
-pub(super) fn render(report: &ErrorReport, style: &Style) -> String {
-    let mut text = format!("{} {}\n", style.red("error:"), report.message);
+pub(super) fn render(report: &ErrorReport, style: &Style) -> Text {
+    let mut text = style.red("error:") + " " + &report.message + "\n";
     let mut field = |name: &str, value: &str| {
         let mut lines = value.lines();
-        text.push_str(&format!("  {} {}\n", style.dim(&format!("{name}:")), lines.next().unwrap_or_default()));
+        text += Text::from("  ") + style.dim(&format!("{name}:")) + " " + lines.next().unwrap_or_default() + "\n";
         for more in lines {
-            text.push_str(&format!("  {} {more}\n", " ".repeat(name.len() + 1)));
+            text += format!("  {} {more}\n", " ".repeat(name.len() + 1));
         }
     };
     for cause in &report.causes {
@@ -41,6 +41,6 @@ mod tests {
             .context("server", "server_master")
             .hint("`aegir template diff apache/vhost.conf`");
         let wanted = "error: testing the configuration: apache2ctl ended with status 1\n  cause: Syntax error on line 3\n         Invalid command 'Foo'\n  server: server_master\n  hint: `aegir template diff apache/vhost.conf`\n";
-        assert_eq!(render(&error.report(), &Style::default()), wanted);
+        assert_eq!(render(&error.report(), &Style::default()).as_str(), wanted);
     }
 }

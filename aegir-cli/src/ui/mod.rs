@@ -6,15 +6,18 @@ mod plan;
 mod progress;
 mod style;
 mod table;
+mod text;
 
 pub(crate) use outcome::{ended, nothing, outcome_item};
 pub(crate) use plan::{plan_item, plan_text, summary};
 pub(crate) use progress::Progress;
 pub(crate) use style::{ColorChoice, Style};
 pub(crate) use table::{Table, facts};
+pub(crate) use text::Text;
 
 use std::io::{IsTerminal as _, Write as _};
 
+use aegir_core::secret::hide;
 use aegir_core::{Error, ErrorReport};
 use serde_json::{Value, json};
 
@@ -51,7 +54,9 @@ impl Ui {
     }
 
     /// Data, to standard output.
-    pub(crate) fn data(&self, text: &str) {
+    pub(crate) fn data(&self, text: impl Into<Text>) {
+        let text = text.into();
+        let text = text.as_str();
         let mut stdout = std::io::stdout().lock();
         // A reader that has seen enough (`| head`) closes the pipe; that is no failure.
         let _ = stdout
@@ -66,38 +71,44 @@ impl Ui {
             return self.document(kind, "items", items());
         }
         let table = table();
-        if table.is_empty() { self.say(empty) } else { self.data(&table.render(&self.out)) }
+        if table.is_empty() { self.say(empty) } else { self.data(table.render(&self.out)) }
     }
 
     /// One thing: as a document with `--json`, else as the text.
-    pub(crate) fn item(&self, kind: &str, item: impl FnOnce() -> Value, text: impl FnOnce() -> String) {
-        if self.json { self.document(kind, "item", item()) } else { self.data(&text()) }
+    pub(crate) fn item<T: Into<Text>>(&self, kind: &str, item: impl FnOnce() -> Value, text: impl FnOnce() -> T) {
+        if self.json { self.document(kind, "item", item()) } else { self.data(text()) }
     }
 
     fn document(&self, kind: &str, field: &str, mut value: Value) {
-        hide_secrets(&mut value);
+        hide(&mut value);
         let document = json!({ "apiVersion": API, "kind": kind, field: value });
-        self.data(&serde_json::to_string_pretty(&document).unwrap_or_default());
+        self.data(Text::json(&serde_json::to_string_pretty(&document).unwrap_or_default()));
     }
 
-    /// One JSON document on one line, for streams.
+    /// One of a stream of documents, on a line of its own.
+    pub(crate) fn event(&self, kind: &str, mut value: Value) {
+        hide(&mut value);
+        self.line(&json!({ "apiVersion": API, "kind": kind, "item": value }));
+    }
+
+    /// One JSON document on one line, for a process of ours.
     pub(crate) fn line(&self, value: &Value) {
-        self.data(&value.to_string());
+        self.data(Text::json(&value.to_string()));
     }
 
     /// For people, to standard error; not with `--quiet`.
-    pub(crate) fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: impl Into<Text>) {
         if !self.quiet && !self.json {
-            self.print_error(text);
+            self.print_error(&text.into());
         }
     }
 
     /// A warning, to standard error; also with `--quiet`.
     pub(crate) fn warn(&self, text: &str) {
         if self.json {
-            self.print_error(&json!({ "apiVersion": API, "kind": "Warning", "message": text }).to_string());
+            self.print_error(&Text::json(&json!({ "apiVersion": API, "kind": "Warning", "message": text }).to_string()));
         } else {
-            self.print_error(&format!("{} {text}", self.err.yellow("warning:")));
+            self.print_error(&(self.err.yellow("warning:") + " " + text));
         }
     }
 
@@ -113,7 +124,7 @@ impl Ui {
             if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
                 document.extend(more.clone());
             }
-            self.print_error(&document.to_string());
+            self.print_error(&Text::json(&document.to_string()));
         } else {
             self.print_error(&error::render(report, &self.err));
         }
@@ -121,44 +132,22 @@ impl Ui {
 
     /// A line that belongs to a question; also with `--quiet`.
     pub(crate) fn prompt(&self, text: &str) {
-        self.print_error(text);
+        self.print_error(&text.into());
     }
 
     /// A question on the terminal, without a line's end.
     pub(crate) fn ask(&self, question: &str) {
         let mut stderr = std::io::stderr().lock();
-        let _ = write!(stderr, "{question} ").and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{} ", Text::from(question).as_str()).and_then(|()| stderr.flush());
     }
 
-    fn print_error(&self, text: &str) {
+    fn print_error(&self, text: &Text) {
         // Nobody is left to be told when this fails.
-        let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
-    }
-}
-
-/// Ciphertext says nothing to anybody who reads a document, and it is nobody's business.
-fn hide_secrets(value: &mut Value) {
-    match value {
-        Value::String(text) if text.starts_with("v1.") => *value = "(secret)".into(),
-        Value::Array(items) => items.iter_mut().for_each(hide_secrets),
-        Value::Object(map) => map.values_mut().for_each(hide_secrets),
-        _ => {}
+        let _ = writeln!(std::io::stderr().lock(), "{}", text.as_str().trim_end_matches('\n'));
     }
 }
 
 /// An entity or fact as JSON; `null` for what cannot be, which no type of ours is.
 pub(crate) fn to_json(value: &impl serde::Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ciphertext_is_hidden_at_any_depth() {
-        let mut value = json!({ "a": ["v1.AAAA", "v10"], "b": { "c": "v1.x" } });
-        hide_secrets(&mut value);
-        assert_eq!(value, json!({ "a": ["(secret)", "v10"], "b": { "c": "(secret)" } }));
-    }
 }

@@ -5,7 +5,7 @@ use aegir_core::inventory::TaskId;
 use aegir_core::{Error, ErrorReport};
 use serde_json::{Value, json};
 
-use super::Ui;
+use super::{Text, Ui};
 
 /// How a task ended, as a document.
 pub(crate) fn outcome_item(title: &str, task: Option<TaskId>, outcome: &Outcome) -> Value {
@@ -27,13 +27,13 @@ pub(crate) fn ended(ui: &Ui, title: &str, task: Option<TaskId>, outcome: &Outcom
                 ui.item("Outcome", || outcome_item(title, task, outcome), String::new);
                 return;
             }
-            let warned = if *warnings == 0 { String::new() } else { format!(", {warnings} warnings") };
-            ui.say(&format!(
-                "{} {title}: {changed} {}{warned}{}",
-                ui.err.green("done:"),
-                if *changed == 1 { "step" } else { "steps" },
-                numbered(task)
-            ));
+            let warned = if *warnings == 0 {
+                String::new()
+            } else {
+                format!(", {warnings} {}", if *warnings == 1 { "warning" } else { "warnings" })
+            };
+            let steps = if *changed == 1 { "step" } else { "steps" };
+            ui.say(ui.err.green("done:") + format!(" {title}: {changed} {steps}{warned}{}", numbered(task)));
             tell_next(ui, next);
         }
         Outcome::RolledBack(report) => {
@@ -68,13 +68,13 @@ pub(crate) fn nothing(ui: &Ui, title: &str, next: Option<&str>) {
         ui.item("Outcome", || outcome_item(title, None, &Outcome::Done { changed: 0, warnings: 0 }), String::new);
         return;
     }
-    ui.say(&format!("{title}: nothing to change"));
+    ui.say(format!("{title}: nothing to change"));
     tell_next(ui, next);
 }
 
 fn tell_next(ui: &Ui, next: Option<&str>) {
     if let Some(next) = next {
-        ui.say(&format!("next: {}", ui.err.cyan(next)));
+        ui.say(Text::from("next: ") + ui.err.cyan(next));
     }
 }
 

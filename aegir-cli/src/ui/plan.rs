@@ -3,29 +3,28 @@
 use aegir_core::plan::{Change, Planned, PlannedStep};
 use serde_json::{Value, json};
 
-use super::{Style, to_json};
+use super::{Style, Text, to_json};
 
 /// The plan as text: warnings, then steps under their server, then the summary.
-pub(crate) fn plan_text(planned: &Planned, style: &Style) -> String {
-    let mut text = format!("{}\n", style.bold(&planned.title));
+pub(crate) fn plan_text(planned: &Planned, style: &Style) -> Text {
+    let mut text = style.bold(&planned.title) + "\n";
     for warning in &planned.warnings {
-        text.push_str(&format!("{} {warning}\n", style.yellow("warning:")));
+        text += style.yellow("warning:") + format!(" {warning}\n");
     }
     let forward = planned.steps.len() - planned.plan.cleanup.len();
     let mut server = None;
     for (index, PlannedStep { step, diff }) in planned.steps.iter().enumerate() {
         if server != Some(&step.server) {
-            text.push_str(&format!("\n{}\n", style.bold(&format!("on {}", step.server))));
+            text += Text::from("\n") + style.bold(&format!("on {}", step.server)) + "\n";
             server = Some(&step.server);
         }
         let last = if index >= forward { ", for good, when all else is done" } else { "" };
-        text.push_str(&format!("{} {:>3}. {}{last}\n", sign(diff.change, style), index + 1, step.summary));
+        text += sign(diff.change, style) + format!(" {:>3}. {}{last}\n", index + 1, step.summary);
         for line in diff.detail.lines() {
-            text.push_str(&format!("        {}\n", colored(line, style)).replace("        \n", "\n"));
+            text += if line.is_empty() { Text::from("\n") } else { Text::from("        ") + colored(line, style) + "\n" };
         }
     }
-    text.push_str(&format!("\n{}\n", summary(planned)));
-    text
+    text + format!("\n{}\n", summary(planned))
 }
 
 /// `3 to create, 1 to change, 0 to remove, 2 to run`.
@@ -42,9 +41,9 @@ pub(crate) fn summary(planned: &Planned) -> String {
     planned.counts().map(|(change, count)| format!("{count} to {}", word(change))).join(", ")
 }
 
-fn sign(change: Change, style: &Style) -> String {
+fn sign(change: Change, style: &Style) -> Text {
     match change {
-        Change::Same => " ".to_owned(),
+        Change::Same => " ".into(),
         Change::Create => style.green("+"),
         Change::Change => style.yellow("~"),
         Change::Remove => style.red("-"),
@@ -52,12 +51,12 @@ fn sign(change: Change, style: &Style) -> String {
     }
 }
 
-fn colored(line: &str, style: &Style) -> String {
+fn colored(line: &str, style: &Style) -> Text {
     match line.as_bytes().first() {
         Some(b'+') => style.green(line),
         Some(b'-') => style.red(line),
         Some(b'@' | b'$') => style.cyan(line),
-        _ => line.to_owned(),
+        _ => line.into(),
     }
 }
 
@@ -136,7 +135,7 @@ $   2. reload
 
 0 to create, 1 to change, 0 to remove, 1 to run
 ";
-        assert_eq!(plan_text(&planned(steps), &Style::default()), wanted);
+        assert_eq!(plan_text(&planned(steps), &Style::default()).as_str(), wanted);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aegir_core::event::{Event, EventKind, StepInfo};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Ui;
+use super::{Text, Ui};
 
 /// Shows a task's events as they come.
 #[derive(Debug)]
@@ -47,34 +47,33 @@ impl<'a> Progress<'a> {
     pub(crate) fn show(&mut self, event: &Event) {
         match &event.kind {
             EventKind::TaskStarted { steps, .. } => self.announce(steps.clone()),
-            EventKind::TaskResumed => self.print("resumed"),
+            EventKind::TaskResumed => self.print("resumed".into()),
             EventKind::StepStarted { step, .. } | EventKind::UndoStarted { step } => {
                 self.busy.insert(*step);
                 self.message(*step, "");
             }
             EventKind::Progress { step, done, total, note } => {
-                let share = if *total > 0 { format!(" {} %", done * 100 / total) } else { String::new() };
-                self.message(*step, &format!("{note}{share}"));
+                self.message(*step, &format!("{note}{}", share(*done, *total)));
             }
             EventKind::Output { step, line } => {
                 if self.ui.verbose {
-                    self.line(*step, line);
+                    self.line(*step, line.into());
                 } else {
                     self.message(*step, line);
                 }
             }
-            EventKind::Warning { step, message } => self.line(*step, &self.ui.err.yellow(&format!("warning: {message}"))),
-            EventKind::StepSucceeded { step } => self.end(*step, &self.ui.err.green("ok"), false),
-            EventKind::StepFailed { step, .. } => self.end(*step, &self.ui.err.red("failed"), true),
-            EventKind::UndoFinished { step } => self.end(*step, &self.ui.err.yellow("taken back"), true),
-            EventKind::StepGivenUp { step, .. } => self.end(*step, &self.ui.err.yellow("given up"), true),
-            EventKind::UndoFailed { step, .. } => self.end(*step, &self.ui.err.red("could not be taken back"), true),
+            EventKind::Warning { step, message } => self.line(*step, self.ui.err.yellow(&format!("warning: {message}"))),
+            EventKind::StepSucceeded { step } => self.end(*step, self.ui.err.green("ok"), false),
+            EventKind::StepFailed { step, .. } => self.end(*step, self.ui.err.red("failed"), true),
+            EventKind::UndoFinished { step } => self.end(*step, self.ui.err.yellow("taken back"), true),
+            EventKind::StepGivenUp { step, .. } => self.end(*step, self.ui.err.yellow("given up"), true),
+            EventKind::UndoFailed { step, .. } => self.end(*step, self.ui.err.red("could not be taken back"), true),
             _ => {}
         }
     }
 
     /// Says something between the events.
-    pub(crate) fn print(&self, text: &str) {
+    pub(crate) fn print(&self, text: Text) {
         match &self.bar {
             Some(bar) => bar.suspend(|| self.ui.say(text)),
             None => self.ui.say(text),
@@ -93,19 +92,19 @@ impl<'a> Progress<'a> {
         self.steps.get(step).map_or_else(|| place.clone(), |info| format!("{}  {place}  {}", info.server, info.summary))
     }
 
-    fn line(&self, step: usize, text: &str) {
-        self.print(&format!("{}  {text}", self.name(step)));
+    fn line(&self, step: usize, text: Text) {
+        self.print(Text::from(self.name(step)) + "  " + text);
     }
 
     fn message(&self, step: usize, note: &str) {
         if let Some(bar) = &self.bar {
             let note = if note.is_empty() { String::new() } else { format!(": {note}") };
-            bar.set_message(format!("{}{note}", self.name(step)));
+            bar.set_message(Text::one_line(&format!("{}{note}", self.name(step))).into_string());
         }
     }
 
     /// A bar shows what is over as its length; lines, and what went wrong, stay on the screen.
-    fn end(&mut self, step: usize, how: &str, keep: bool) {
+    fn end(&mut self, step: usize, how: Text, keep: bool) {
         self.busy.remove(&step);
         if self.bar.is_none() || keep || self.ui.verbose {
             self.line(step, how);
@@ -116,5 +115,20 @@ impl<'a> Progress<'a> {
                 self.message(*next, "");
             }
         }
+    }
+}
+
+/// How much is done: ` 42 %`; nothing where the whole is not known. The numbers are whatever an application said.
+fn share(done: u64, total: u64) -> String {
+    if total == 0 { String::new() } else { format!(" {} %", u128::from(done.min(total)) * 100 / u128::from(total)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a20_no_number_of_an_application_overflows() {
+        assert_eq!([share(1, 3), share(5, 0), share(u64::MAX, 2), share(u64::MAX, u64::MAX)], [" 33 %", "", " 100 %", " 100 %"]);
     }
 }

@@ -1,5 +1,7 @@
 //! Colours, where the terminal and the operator want them.
 
+use super::Text;
+
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ColorChoice {
@@ -32,31 +34,31 @@ impl Style {
         Self { on }
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
-        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    fn paint(self, code: &str, text: &str) -> Text {
+        Text::painted(self.on.then_some(code), text)
     }
 
-    pub(crate) fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> Text {
         self.paint("1", text)
     }
 
-    pub(crate) fn red(self, text: &str) -> String {
+    pub(crate) fn red(self, text: &str) -> Text {
         self.paint("31", text)
     }
 
-    pub(crate) fn green(self, text: &str) -> String {
+    pub(crate) fn green(self, text: &str) -> Text {
         self.paint("32", text)
     }
 
-    pub(crate) fn yellow(self, text: &str) -> String {
+    pub(crate) fn yellow(self, text: &str) -> Text {
         self.paint("33", text)
     }
 
-    pub(crate) fn cyan(self, text: &str) -> String {
+    pub(crate) fn cyan(self, text: &str) -> Text {
         self.paint("36", text)
     }
 
-    pub(crate) fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> Text {
         self.paint("2", text)
     }
 }

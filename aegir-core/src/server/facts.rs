@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use camino::Utf8PathBuf;
 
 use super::Command;
+use crate::text::{short, steers};
 use crate::{Error, Result};
 
 /// A PHP on the machine.
@@ -110,6 +111,7 @@ impl Facts {
             match line.split_once('\t') {
                 Some(("end", _)) => {
                     reading.finish(&mut facts);
+                    facts.tidy();
                     return Ok(facts);
                 }
                 Some((key, value)) => {
@@ -120,6 +122,21 @@ impl Facts {
             }
         }
         Err(Error::failed("gathering facts: the script was cut short"))
+    }
+
+    /// Keeps what people read on every list short and harmless; a path or package that no honest machine has is left out.
+    fn tidy(&mut self) {
+        let harmless = |path: &Option<Utf8PathBuf>| path.as_ref().is_none_or(|p| !p.as_str().contains(steers));
+        for text in [&mut self.os, &mut self.hostname, &mut self.user, &mut self.shell] {
+            *text = short(text, 253);
+        }
+        for text in [&mut self.apache, &mut self.nginx, &mut self.db_client].into_iter().flatten() {
+            *text = short(text, 120);
+        }
+        self.groups.iter_mut().for_each(|group| *group = short(group, 64));
+        self.php.retain(|php| harmless(&php.cli) && harmless(&php.fpm));
+        self.packages.retain(|name, version| !name.contains(steers) && !version.contains(steers));
+        self.listening.retain(|path| !path.as_str().contains(steers));
     }
 
     fn take(&mut self, key: &str, value: &str, reading: &mut Reading) {
@@ -312,6 +329,18 @@ web_group\tnginx\nweb_group\twww-data\ncpus\t0-2,5\naddresses\tfd00::2 10.0.0.2 
 /var/lib/dpkg/status-Status: deinstall ok config-files\n/var/lib/dpkg/status-Version: 7\n/var/lib/dpkg/status:Package: mariadb-client
 /var/lib/dpkg/status-Status: install ok installed\n/var/lib/dpkg/status-Version: 1:10.11\nforward\tweb1
 10.0.0.2       STREAM web1.example.com\n10.0.0.2       DGRAM  \nforward\tother\n10.0.0.9       STREAM other.example.com\nend\t\n";
+
+    #[test]
+    fn a13_facts_are_one_harmless_line_each() {
+        let printed = PRINTED
+            .replace("Debian 12", "Deb\u{1b}]0;owned\u{7}ian\u{202e} 12")
+            .replace("(aegir) gid", "(\u{1b}[31maegir) gid")
+            .replace("php\t8.2 /usr", "php\t8.1 /us\u{9b}r/bin/php\nphp\t8.2 /usr");
+        let facts = Facts::parse(&printed).unwrap();
+        assert_eq!((facts.os.as_str(), facts.user.as_str()), ("Deb ]0;owned ian  12", "[31maegir"));
+        assert_eq!(facts.php.iter().map(|p| p.version).collect::<Vec<_>>(), [(8, 2)]);
+        assert!(!serde_json::to_string(&facts).unwrap().contains(crate::text::steers));
+    }
 
     #[test]
     fn reads_what_the_script_prints() {
