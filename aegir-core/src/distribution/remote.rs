@@ -8,6 +8,8 @@ use crate::server::{Command, Server};
 use crate::{Error, Result};
 
 const SCRIPT: &str = include_str!("survey.sh");
+/// Bytes of a listing, and things in it: half a million files. More is no platform, and would not fit into memory.
+const MOST: (usize, usize) = (48 << 20, 500_000);
 /// A tree on a slow disk that nobody has read for long.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(600);
 /// A file with one name, as nearly all are: mode, size, time, depth, name. The way there follows from what was said before
@@ -39,7 +41,8 @@ pub struct Survey {
 /// Looks at a tree by `find` on the server. No link is followed, and what is kept is not entered.
 pub(crate) async fn survey<S: Server + ?Sized>(server: &S, root: &Utf8Path, keep: &Keep) -> Result<Survey> {
     let problem = |e: Error| e.context("server", server.name()).context("file", root);
-    let mut command = Command::new("sh").args(["-c", SCRIPT, "sh", root.as_str(), "-ignore_readdir_race"]).timeout(LIMIT).only_reads();
+    let mut command =
+        Command::new("sh").args(["-c", SCRIPT, "sh", root.as_str(), "-ignore_readdir_race"]).timeout(LIMIT).most(MOST.0).only_reads();
     if let Some(regex) = keep.regex() {
         command = command.args(["-regextype", "posix-extended", "-regex", &regex, "-printf", OTHER, "-prune", "-o"]);
     }
@@ -85,6 +88,9 @@ fn parse(mut rest: &[u8], keep: &Keep) -> Result<Listing, String> {
         rest = after;
         let shown = || format!("it says {}", String::from_utf8_lossy(line).escape_debug());
         let Said { state, depth, inode, name } = entry(line, link).ok_or_else(shown)?;
+        if found.len() >= MOST.1 {
+            return Err(format!("it names more than {} things", MOST.1));
+        }
         if depth == 0 {
             way = vec![TreePath::root()];
             root = Some(state);

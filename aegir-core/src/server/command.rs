@@ -11,6 +11,8 @@ use crate::{Error, Result};
 
 /// How long a command may take unless it says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much a command may print unless it says otherwise.
+const DEFAULT_MOST: usize = 8 << 20;
 /// Where programs are, for every command of ours on every machine.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Characters of an argument; scripts have more.
@@ -59,6 +61,10 @@ pub struct Command {
     pub sudo: bool,
     /// After this it is killed.
     pub timeout: Duration,
+    /// Bytes of standard output that are read. A command that prints more is ended, and that is an error.
+    pub most: usize,
+    /// Whether what it prints beyond is left out instead: it is ended, and what came until then is its output.
+    pub cut: bool,
     /// Sees its standard output, line by line.
     pub lines: Option<LineSink>,
     /// Whether running it twice does no harm, so that a transport may try again after a lost connection.
@@ -79,6 +85,8 @@ impl Command {
             input: Input::Empty,
             sudo: false,
             timeout: DEFAULT_TIMEOUT,
+            most: DEFAULT_MOST,
+            cut: false,
             lines: None,
             idempotent: false,
             only_reads: false,
@@ -134,6 +142,20 @@ impl Command {
         self
     }
 
+    /// Sets how many bytes it may print.
+    #[must_use]
+    pub fn most(mut self, bytes: usize) -> Self {
+        (self.most, self.cut) = (bytes, false);
+        self
+    }
+
+    /// Takes this many bytes of what it prints; that there are as many says that there may have been more.
+    #[must_use]
+    pub fn cut(mut self, bytes: usize) -> Self {
+        (self.most, self.cut) = (bytes, true);
+        self
+    }
+
     /// Says that running it twice does no harm.
     #[must_use]
     pub fn idempotent(mut self) -> Self {
@@ -184,11 +206,11 @@ impl fmt::Debug for Command {
 /// What a command left.
 #[derive(Clone, Debug, Default)]
 pub struct Output {
-    /// Its exit status; 128 + n when signal n ended it.
+    /// Its exit status; 128 + n when signal n ended it; that of SIGKILL where it was ended after enough was read.
     pub status: i32,
     /// Its standard output.
     pub stdout: Vec<u8>,
-    /// Its standard error.
+    /// Its standard error; of one that is longer than a megabyte the middle is left out.
     pub stderr: Vec<u8>,
 }
 

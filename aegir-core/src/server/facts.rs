@@ -87,6 +87,9 @@ pub struct Facts {
     pub listening: BTreeSet<Utf8PathBuf>,
 }
 
+/// Bytes of one thing that a machine says of itself, and how many of a kind are kept: they are stored, and shown.
+const LONGEST_FACT: usize = 4096;
+const MOST_FACTS: usize = 10_000;
 /// The usual groups of web servers, the likeliest first.
 const WEB_GROUPS: [&str; 5] = ["www-data", "apache", "nginx", "www", "http"];
 /// Packages that bring the program `mysql`, by how their names begin.
@@ -114,11 +117,13 @@ impl Facts {
                     facts.tidy();
                     return Ok(facts);
                 }
-                Some((key, value)) => {
+                Some((key, value)) if value.len() <= LONGEST_FACT => {
                     key.clone_into(&mut reading.section);
                     facts.take(key, value, &mut reading);
                 }
-                None => reading.line(line, &mut facts),
+                None if line.len() <= LONGEST_FACT => reading.line(line, &mut facts),
+                // Nothing true of a machine is so long.
+                _ => {}
             }
         }
         Err(Error::failed("gathering facts: the script was cut short"))
@@ -140,6 +145,9 @@ impl Facts {
     }
 
     fn take(&mut self, key: &str, value: &str, reading: &mut Reading) {
+        if reading.web_groups.len() + reading.has.len() + self.php.len() > MOST_FACTS {
+            return;
+        }
         match key {
             "clock" => self.clock = value.parse().unwrap_or(0),
             "id" => self.take_id(value),
@@ -191,6 +199,9 @@ impl Facts {
     /// A file's line as `grep` printed it, with the file's name before it.
     fn take_file(&mut self, line: &str, package: &mut Option<String>) {
         const STATUS: &str = "/var/lib/dpkg/status";
+        if self.packages.len() + self.listening.len() + self.php.len() > MOST_FACTS {
+            return;
+        }
         if let Some(rest) = line.strip_prefix(STATUS) {
             let (found, Some((key, value))) = (rest.starts_with(':'), rest.get(1..).and_then(|r| r.split_once(": "))) else { return };
             match (key, &package) {
@@ -355,5 +366,13 @@ web_group\tnginx\nweb_group\twww-data\ncpus\t0-2,5\naddresses\tfd00::2 10.0.0.2 
         assert_eq!(facts.packages.keys().collect::<Vec<_>>(), ["apache2", "mariadb-client"]);
         assert_eq!(facts.disk, Disk { total: 409_600, free: 204_800, inodes: 9, inodes_free: 7 });
         assert!(Facts::parse("os\tx\n").is_err());
+    }
+
+    #[test]
+    fn a10_a_machine_that_says_too_much_of_itself_is_not_believed_all_of_it() {
+        let long = "x".repeat(1 << 20);
+        let many: String = (0..100_000).map(|n| format!("/proc/net/unix:0: 2 0 00010000 1 1 4 /run/{n}\n")).collect();
+        let facts = Facts::parse(&format!("begin\t\nhas\t{long}\nfiles\t\n/etc/os-release:PRETTY_NAME=\"{long}\"\n{many}end\t\n")).unwrap();
+        assert_eq!((facts.os.as_str(), facts.listening.len()), ("", MOST_FACTS + 1));
     }
 }

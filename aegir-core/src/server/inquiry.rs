@@ -73,7 +73,17 @@ pub(super) async fn by_script(server: &dyn Server, root: &str, inquiry: &Inquiry
     let mark = format!("--{}", uuid::Uuid::now_v7().simple());
     let command = inquiry.command(root, &mark)?;
     let before = Utc::now();
-    let output = server.run(&command).await?;
+    let output = server.run(&command).await.map_err(|error| match error.kind() {
+        // The connection is there, and what comes over it is nothing that an honest server says.
+        ErrorKind::Refused => Error::refused(format!("looking at server {}: its answer is refused", server.name()))
+            .context("check", LOGIN)
+            .because(error)
+            .hint(format!(
+                "as root on {}, see what is not Debian's own any more, and what the account's shell prints: `dpkg --verify`",
+                server.name()
+            )),
+        _ => error,
+    })?;
     read(&output, &mark, inquiry.questions.len(), (before, Utc::now())).map_err(|e| e.context("server", server.name()))
 }
 

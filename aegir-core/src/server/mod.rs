@@ -3,6 +3,7 @@
 //! All transports pass one conformance kit. Paths come from validated names; commands are argument vectors.
 
 mod command;
+mod drain;
 mod facts;
 mod fetch;
 mod file;
@@ -41,11 +42,18 @@ use crate::name::ServerName;
 /// What a command reads as it comes: pieces, or why there are no more. Whoever makes them is kept at the pace of who takes them.
 pub type Stream = tokio::sync::mpsc::Receiver<std::io::Result<Vec<u8>>>;
 
+/// Bytes of a file that is read as one.
+pub const MOST_READ: usize = 32 << 20;
+/// Names in a directory that is listed, and the bytes of all of them.
+pub const MOST_NAMES: (usize, usize) = (200_000, 8 << 20);
+
 /// A live handle on one machine.
 ///
 /// * Every method is bounded in time; one that cannot reach the machine fails with [`crate::ErrorKind::Unreachable`].
 /// * Nothing follows a symbolic link in the last component, except [`Server::read`].
 /// * A failed method leaves what was there before.
+/// * What is read is bounded: [`Command::most`] of what is printed, [`MOST_READ`] of a file, [`MOST_NAMES`] of a directory.
+///   What is beyond is refused, by name, and never kept in memory.
 #[async_trait]
 pub trait Server: std::fmt::Debug + Send + Sync {
     /// Its name in Aegir.

@@ -29,8 +29,8 @@ pub(crate) async fn reverse(address: IpAddr, expected: &str) -> Vec<String> {
 async fn all_names(address: IpAddr) -> Vec<String> {
     let mut command = tokio::process::Command::new("getent");
     command.args(["--", "hosts", &address.to_string()]);
-    command.env("RES_OPTIONS", "timeout:2 attempts:1").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(LIMIT, command.output()).await;
-    let text = output.ok().and_then(Result::ok).map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+    command.env("RES_OPTIONS", "timeout:2 attempts:1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let Ok(mut child) = command.spawn() else { return Vec::new() };
+    let text = tokio::time::timeout(LIMIT, super::drain::small(child.stdout.take())).await.unwrap_or_default();
     text.lines().next().unwrap_or_default().split_whitespace().skip(1).map(str::to_owned).collect()
 }

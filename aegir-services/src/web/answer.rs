@@ -5,6 +5,9 @@ use std::time::Duration;
 use aegir_core::Result;
 use aegir_core::server::{Command, Server};
 
+/// Bytes that are read of an answer; a page may be any size, and its beginning tells what it is.
+const MOST: usize = 2 << 20;
+
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -12,6 +15,8 @@ pub(super) struct Answer {
     /// Names in lower case.
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: String,
+    /// Whether there was more of it than is read.
+    pub(super) cut: bool,
 }
 
 impl Answer {
@@ -29,7 +34,11 @@ impl Answer {
     /// In a few words, for evidence: never the page itself.
     pub(super) fn in_words(&self) -> String {
         let title: String = self.title().unwrap_or_default().chars().filter(|c| !c.is_control()).take(100).collect();
-        let size = if self.body.is_empty() { "empty".to_owned() } else { format!("{} bytes", self.body.len()) };
+        let size = match self.body.len() {
+            0 => "empty".to_owned(),
+            _ if self.cut => format!("more than {MOST} bytes"),
+            length => format!("{length} bytes"),
+        };
         if title.is_empty() {
             format!("status {}, {size}", self.status)
         } else {
@@ -46,7 +55,7 @@ impl Answer {
             return Self::parse(body);
         }
         let headers = lines.filter_map(|l| l.split_once(':')).map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned())).collect();
-        Some(Self { status, headers, body: body.to_owned() })
+        Some(Self { status, headers, body: body.to_owned(), cut: false })
     }
 }
 
@@ -77,12 +86,14 @@ pub(super) async fn ask(
         ])
         .args(["--max-time", &limit.as_secs().to_string(), "--header", &format!("Host: {host}"), "--user-agent", "Aegir"])
         .args(["--output", "-", "--", &format!("http://{at}:{port}{path}")])
-        .timeout(limit + Duration::from_secs(10));
+        .timeout(limit + Duration::from_secs(10))
+        .cut(MOST);
     let output = server.run(&command).await?;
-    if !output.ok() {
+    let cut = output.stdout.len() >= MOST;
+    if !output.ok() && !cut {
         return Ok(Err(output.error_text().trim().to_owned()));
     }
-    Ok(Answer::parse(&output.text()).ok_or_else(|| "what came back is no HTTP answer".to_owned()))
+    Ok(Answer::parse(&output.text()).map(|answer| Answer { cut, ..answer }).ok_or_else(|| "what came back is no HTTP answer".to_owned()))
 }
 
 #[cfg(test)]

@@ -94,6 +94,7 @@ impl Page {
             Some(title) if !answer.body.contains(title.as_str()) && !answer.body.contains(&escaped(title)) => {
                 Verdict::Warn(format!("{}: the title “{title}” is not in it", answer.in_words()))
             }
+            _ if answer.cut => Verdict::Warn(format!("{}: no more of it was read", answer.in_words())),
             _ => Verdict::Good,
         }
     }
@@ -135,7 +136,7 @@ mod tests {
     }
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, headers: Vec::new(), body: body.into() }
+        Answer { status, headers: Vec::new(), body: body.into(), cut: false }
     }
 
     #[test]

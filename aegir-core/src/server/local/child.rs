@@ -3,9 +3,10 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 
-use crate::server::command::{LineSink, PATH};
+use crate::server::command::PATH;
+use crate::server::drain::{self, Stop};
 use crate::server::{Command, Output, Stream};
 
 pub(super) fn build(command: &Command) -> tokio::process::Command {
@@ -27,7 +28,7 @@ pub(super) fn build(command: &Command) -> tokio::process::Command {
 }
 
 /// Feeds and drains all three streams at once, so that neither side can block the other.
-pub(super) async fn talk(child: &mut tokio::process::Child, command: &Command) -> std::io::Result<Output> {
+pub(super) async fn talk(child: &mut tokio::process::Child, command: &Command) -> Result<Output, Stop> {
     let mut stdin = child.stdin.take();
     let stdout = child.stdout.take();
     let stderr = child.stderr.take();
@@ -40,17 +41,12 @@ pub(super) async fn talk(child: &mut tokio::process::Child, command: &Command) -
             }
         }
         drop(stdin.take());
-        Ok::<_, std::io::Error>(())
+        Ok::<_, Stop>(())
     };
-    let out = async { drain_lines(stdout, command.lines.as_ref()).await };
-    let err = async {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = stderr {
-            pipe.read_to_end(&mut bytes).await?;
-        }
-        Ok::<_, std::io::Error>(bytes)
-    };
-    let ((), stdout, stderr, status) = tokio::try_join!(feed, out, err, child.wait())?;
+    let out = drain::output(stdout, command);
+    let err = async { Ok(drain::errors(stderr).await?) };
+    let ended = async { Ok(child.wait().await?) };
+    let ((), stdout, stderr, status) = tokio::try_join!(feed, out, err, ended)?;
     let status = status.code().unwrap_or_else(|| 128 + std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(0));
     Ok(Output { status, stdout, stderr })
 }
@@ -72,37 +68,30 @@ pub(in crate::server) async fn pass_on(
     pipe.shutdown().await
 }
 
-/// Reads to the end; whoever listens hears each line as it comes.
-pub(in crate::server) async fn drain_lines(
-    pipe: Option<impl tokio::io::AsyncRead + Unpin>,
-    sink: Option<&LineSink>,
-) -> std::io::Result<Vec<u8>> {
-    let Some(mut pipe) = pipe else { return Ok(Vec::new()) };
-    let mut all = Vec::new();
-    let Some(sink) = sink else {
-        pipe.read_to_end(&mut all).await?;
-        return Ok(all);
-    };
-    let mut reader = tokio::io::BufReader::new(pipe);
-    loop {
-        let start = all.len();
-        if reader.read_until(b'\n', &mut all).await? == 0 {
-            return Ok(all);
-        }
-        sink(String::from_utf8_lossy(&all[start..]).trim_end());
-    }
-}
-
 /// Runs a command on a stream; both ends of it are drained while it is fed.
-pub(super) async fn digest(child: &mut tokio::process::Child, stream: Stream, silence: Duration) -> std::io::Result<Output> {
-    let stdin = child.stdin.take();
-    let (out, err) = (tokio::spawn(drain_lines(child.stdout.take(), None)), tokio::spawn(drain_lines(child.stderr.take(), None)));
-    pass_on(stdin, stream, silence).await?;
-    let ended = async {
-        let status = child.wait().await?;
-        Ok::<_, std::io::Error>((status, out.await??, err.await??))
+pub(super) async fn digest(child: &mut tokio::process::Child, command: &Command, stream: Stream) -> Result<Output, Stop> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let silence = command.timeout;
+    let drained = async { tokio::try_join!(drain::output(stdout, command), async { Ok(drain::errors(stderr).await?) }) };
+    tokio::pin!(drained);
+    // A command may be done with both while its stream goes on; then only its end is missing.
+    let early = {
+        let passed = pass_on(stdin, stream, silence);
+        tokio::pin!(passed);
+        tokio::select! {
+            passed = &mut passed => { passed?; None }
+            drained = &mut drained => Some((drained?, passed.await?).0),
+        }
     };
-    let (status, stdout, stderr) = tokio::time::timeout(silence, ended).await.map_err(|_| std::io::ErrorKind::TimedOut)??;
+    let ended = async {
+        let (stdout, stderr) = match early {
+            Some(output) => output,
+            None => drained.await?,
+        };
+        Ok::<_, Stop>((child.wait().await?, stdout, stderr))
+    };
+    let late = |_| Stop::Broke(std::io::ErrorKind::TimedOut.into());
+    let (status, stdout, stderr) = tokio::time::timeout(silence, ended).await.map_err(late)??;
     let status = status.code().unwrap_or_else(|| 128 + std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(0));
     Ok(Output { status, stdout, stderr })
 }

@@ -1,23 +1,26 @@
 //! This machine: system calls for files, child processes for commands.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 mod child;
 mod file;
+mod place;
+mod removal;
 
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
-
-use child::{build, digest, kill_group, talk};
-pub(super) use child::{drain_lines, pass_on};
-use file::{file_kind, make_removable, sync_parent, temporary_name, write_temporary};
 
 use super::{
     Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Inquiry, Output, OwnedPath, Permissions, Reply, Server, Stream,
     Tunnel,
 };
 use crate::name::ServerName;
+use crate::server::drain::{Stop, too_much};
 use crate::server::inquiry::by_script;
 use crate::{Error, ErrorKind, Result};
+pub(super) use child::pass_on;
+use child::{build, digest, kill_group, talk};
+
+/// The status of what SIGKILL ended.
+const KILLED: i32 = 128 + 9;
 
 /// The machine this process runs on.
 #[derive(Debug)]
@@ -78,7 +81,7 @@ impl LocalServer {
         })
     }
 
-    fn judge(&self, command: &Command, ended: std::io::Result<Output>) -> Result<Output> {
+    fn judge(&self, command: &Command, ended: std::result::Result<Output, Stop>) -> Result<Output> {
         match ended {
             // It runs behind `setpriv`, which is there, so only that says that the program is not.
             Ok(output) if matches!(output.status, 126 | 127) && output.stderr.starts_with(b"setpriv: failed to execute ") => Err(self
@@ -87,10 +90,12 @@ impl LocalServer {
                 .because(output.error_text().trim().to_owned())
                 .hint(format!("install {} there, or run `aegir server verify {}`", command.program, self.name))),
             Ok(output) => Ok(output),
-            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            Err(Stop::Enough(stdout)) => Ok(Output { status: KILLED, stdout, stderr: Vec::new() }),
+            Err(Stop::TooMuch) => Err(too_much(command, &self.name)),
+            Err(stop) if stop.is_late() => {
                 Err(self.problem(command, &format!("no end after {} s, killed", command.timeout.as_secs())).with_kind(ErrorKind::Timeout))
             }
-            Err(error) => Err(self.problem(command, "talking to it failed").because(error)),
+            Err(Stop::Broke(error)) => Err(self.problem(command, "talking to it failed").because(error)),
         }
     }
 
@@ -134,18 +139,19 @@ impl Server for LocalServer {
     async fn run(&self, command: &Command) -> Result<Output> {
         let mut child = self.start(command)?;
         let group = child.id();
-        let finished = tokio::time::timeout(command.timeout, talk(&mut child, command)).await;
+        let talked = tokio::time::timeout(command.timeout, talk(&mut child, command)).await;
+        let finished = talked.unwrap_or_else(|_| Err(Stop::Broke(std::io::ErrorKind::TimedOut.into())));
         if finished.is_err() {
             kill_group(group);
             let _ = child.wait().await;
         }
-        self.judge(command, finished.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())))
+        self.judge(command, finished)
     }
 
     async fn feed(&self, command: &Command, stream: Stream) -> Result<Output> {
         let mut child = self.start(command)?;
         let group = child.id();
-        let digested = digest(&mut child, stream, command.timeout).await;
+        let digested = digest(&mut child, command, stream).await;
         if digested.is_err() {
             kill_group(group);
             let _ = child.wait().await;
@@ -154,112 +160,41 @@ impl Server for LocalServer {
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
-        let found = self.files("looking at", path, |path| match std::fs::symlink_metadata(path) {
-            Ok(meta) => Ok(Some((file_kind(path, &meta)?, meta))),
-            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(None),
-            Err(e) => Err(e),
-        });
-        let Some((kind, meta)) = found.await? else { return Ok(None) };
-        let group = group_name(self, meta.gid()).await?;
-        let size = if kind == FileKind::File { meta.len() } else { 0 };
-        Ok(Some(FileStat { kind, mode: meta.mode() & 0o7777, uid: meta.uid(), gid: meta.gid(), group, size }))
+        let Some((kind, stat)) = self.files("looking at", path, file::stat).await? else { return Ok(None) };
+        let group = group_name(self, stat.st_gid).await?;
+        let size = if kind == FileKind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 };
+        Ok(Some(FileStat { kind, mode: stat.st_mode & 0o7777, uid: stat.st_uid, gid: stat.st_gid, group, size }))
     }
 
     async fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>> {
-        // A pipe would keep us until somebody writes into it, and whoever owns a site could put one there.
-        let read = |path: &Utf8Path| {
-            if std::fs::metadata(path)?.is_file() { std::fs::read(path) } else { Err(std::io::Error::other("it is no file")) }
-        };
-        self.files("reading", path, move |path| match read(path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Ok(None),
-            Err(e) => Err(e),
-        })
-        .await
+        self.files("reading", path, file::read).await
     }
 
     async fn list(&self, path: &Utf8Path) -> Result<Option<Vec<String>>> {
-        self.files("listing", path, |path| {
-            // A link to a directory is none.
-            if std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
-                return Ok(None);
-            }
-            let entries = match std::fs::read_dir(path) {
-                Ok(entries) => entries,
-                Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok(None),
-                Err(e) => return Err(e),
-            };
-            let mut names = Vec::new();
-            for entry in entries {
-                let name =
-                    entry?.file_name().into_string().map_err(|n| std::io::Error::other(format!("{} is not UTF-8", n.to_string_lossy())))?;
-                names.push(name);
-            }
-            names.sort_unstable();
-            Ok(Some(names))
-        })
-        .await
+        self.files("listing", path, file::list).await
     }
 
     async fn write(&self, file: &FileSpec) -> Result<()> {
-        let (uid, gid) = self.owner_ids(&file.permissions).await?;
+        let ids = self.owner_ids(&file.permissions).await?;
         let file = file.clone();
         let path = file.path.clone();
-        self.files("writing", &path, move |path| {
-            let temporary = temporary_name(path);
-            let result = write_temporary(&temporary, &file, uid, gid)
-                .and_then(|()| std::fs::rename(&temporary, path))
-                .and_then(|()| sync_parent(path));
-            if result.is_err() {
-                let _ = std::fs::remove_file(&temporary);
-            }
-            result
-        })
-        .await
+        self.files("writing", &path, move |path| file::write(path, &file, ids)).await
     }
 
     async fn make_dir(&self, dir: &DirSpec) -> Result<()> {
-        let (uid, gid) = self.owner_ids(&dir.permissions).await?;
+        let ids = self.owner_ids(&dir.permissions).await?;
         let mode = dir.permissions.mode;
-        self.files("making directory", &dir.path, move |path| {
-            match std::fs::create_dir(path) {
-                Ok(()) => {}
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && std::fs::symlink_metadata(path)?.is_dir() => {}
-                Err(e) => return Err(e),
-            }
-            if uid.is_some() || gid.is_some() {
-                std::os::unix::fs::chown(path, uid, gid)?;
-            }
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-        })
-        .await
+        self.files("making directory", &dir.path, move |path| file::make_dir(path, mode, ids)).await
     }
 
     async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()> {
         let target = target.to_owned();
-        self.files("linking", path, move |path| {
-            let temporary = temporary_name(path);
-            std::os::unix::fs::symlink(&target, &temporary)?;
-            std::fs::rename(&temporary, path).inspect_err(|_| {
-                let _ = std::fs::remove_file(&temporary);
-            })
-        })
-        .await
+        self.files("linking", path, move |path| file::link(path, &target)).await
     }
 
     async fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
         let to = to.to_owned();
-        self.files("moving", from, move |from| {
-            rustix::fs::renameat_with(
-                rustix::fs::CWD,
-                from.as_std_path(),
-                rustix::fs::CWD,
-                to.as_std_path(),
-                rustix::fs::RenameFlags::NOREPLACE,
-            )?;
-            sync_parent(&to)
-        })
-        .await
+        self.files("moving", from, move |from| file::rename(from, &to)).await
     }
 
     async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched> {
@@ -271,20 +206,7 @@ impl Server for LocalServer {
     }
 
     async fn remove(&self, path: &OwnedPath) -> Result<()> {
-        self.files("removing", path.as_path(), |path| {
-            let meta = match std::fs::symlink_metadata(path) {
-                Ok(meta) => meta,
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-                Err(e) => return Err(e),
-            };
-            if meta.is_dir() {
-                make_removable(path)?;
-                std::fs::remove_dir_all(path)
-            } else {
-                std::fs::remove_file(path)
-            }
-        })
-        .await
+        self.files("removing", path.as_path(), removal::remove).await
     }
 }
 
@@ -337,6 +259,98 @@ mod tests {
         let (_guard, server, _) = here();
         let script = b"head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; cat >/dev/null".to_vec();
         let output = server.run(&Command::new("sh").arg("-s").input(Input::Bytes(script))).await.unwrap();
-        assert_eq!((output.stdout.len(), output.stderr.len()), (3_000_000, 3_000_000));
+        assert_eq!(output.stdout.len(), 3_000_000);
+        assert!(output.error_text().contains("bytes left out"));
+    }
+
+    /// Exchanges two names for as long as the other work goes on, as whoever writes in their directory can.
+    async fn while_exchanging<T>(one: &Utf8Path, other: &Utf8Path, work: impl Future<Output = T>) -> T {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (one, other, ended) = (one.to_owned(), other.to_owned(), stop.clone());
+        let exchanging = std::thread::spawn(move || {
+            while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = renameat_with(CWD, one.as_std_path(), CWD, other.as_std_path(), RenameFlags::EXCHANGE);
+            }
+        });
+        let done = work.await;
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        exchanging.join().unwrap();
+        done
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a4_no_race_for_a_name_leads_out_of_its_directory() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_guard, server, dir) = here();
+        let (files, link, keys) = (dir.join("files"), dir.join("link"), dir.join("keys"));
+        for made in [&files, &keys] {
+            server.make_dir(&DirSpec { path: made.clone(), permissions: Permissions::mode(0o700) }).await.unwrap();
+        }
+        std::fs::write(keys.join("key"), "x").unwrap();
+        std::os::unix::fs::symlink(&keys, &link).unwrap();
+        let (mut made, mut refused) = (0, 0);
+        while_exchanging(&files, &link, async {
+            for round in 0..400 {
+                let permissions = Permissions::mode(if round % 2 == 0 { 0o777 } else { 0o750 });
+                match server.make_dir(&DirSpec { path: files.clone(), permissions }).await {
+                    Ok(()) => made += 1,
+                    Err(_) => refused += 1,
+                }
+                let names = server.list(&files).await.unwrap_or_default().unwrap_or_default();
+                assert!(names.is_empty(), "{names:?}");
+            }
+        })
+        .await;
+        assert!(made > 10 && refused > 10, "the race was none: {made} {refused}");
+        let tree = dir.join("tree");
+        for _ in 0..40 {
+            std::fs::create_dir_all(tree.join("a/b/c")).unwrap();
+            std::os::unix::fs::symlink(&keys, tree.join("a/l")).unwrap();
+            while_exchanging(&tree.join("a/b"), &tree.join("a/l"), async { server.remove(&OwnedPath::proven(&tree)).await.unwrap() }).await;
+        }
+        assert_eq!(std::fs::metadata(&keys).unwrap().permissions().mode() & 0o7777, 0o700);
+        assert_eq!(std::fs::read(keys.join("key")).unwrap(), b"x");
+    }
+
+    #[tokio::test]
+    async fn a_chain_deeper_than_any_path_is_removed() {
+        let (_guard, server, dir) = here();
+        let top = dir.join("top");
+        std::fs::create_dir(&top).unwrap();
+        let mut held = std::fs::File::open(&top).map(std::os::fd::OwnedFd::from).unwrap();
+        let long = "d".repeat(240);
+        for _ in 0..150 {
+            rustix::fs::mkdirat(&held, &long, rustix::fs::Mode::RWXU).unwrap();
+            rustix::fs::mkdirat(&held, "e", rustix::fs::Mode::RUSR).unwrap();
+            held = rustix::fs::openat(&held, &long, rustix::fs::OFlags::DIRECTORY, rustix::fs::Mode::empty()).unwrap();
+        }
+        server.remove(&OwnedPath::proven(&top)).await.unwrap();
+        assert!(server.stat(&top).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a10_neither_a_file_nor_a_directory_is_read_without_end() {
+        let (_guard, server, dir) = here();
+        let file = dir.join("large");
+        std::fs::File::create(&file).unwrap().set_len(crate::server::MOST_READ as u64 + 1).unwrap();
+        let error = server.read(&file).await.unwrap_err();
+        assert!(error.chain().join(": ").contains("larger than 33 MB"), "{error:?}");
+        std::fs::File::options().write(true).open(&file).unwrap().set_len(1 << 43).unwrap();
+        let into = dir.join("into");
+        let error = server.fetch(&file, &into).await.unwrap_err();
+        assert!(error.chain().join(": ").contains("are free at"), "{error:?}");
+        assert!(!into.exists());
+        assert!(
+            server.read("/proc/self/status".into()).await.unwrap().unwrap().starts_with(b"Name:"),
+            "the kernel's files say that they are empty"
+        );
+        let error = server.run(&Command::new("yes")).await.unwrap_err();
+        assert!(
+            error.message().contains("it printed more than 8.3 MB") && error.contexts().iter().any(|(k, _)| *k == "server"),
+            "{error:?}"
+        );
+        let cut = server.run(&Command::new("yes").cut(10)).await.unwrap();
+        assert_eq!((cut.stdout.as_slice(), cut.ok()), (&b"y\ny\ny\ny\ny\n"[..], false));
     }
 }

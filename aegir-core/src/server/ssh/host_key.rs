@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::config::{SshConfig, quoted};
 use crate::name::shown;
+use crate::server::drain;
 use crate::{Error, Result};
 
 /// A public key of a server.
@@ -155,15 +156,19 @@ fn keys_in(text: &str, name: &str) -> Vec<HostKey> {
 }
 
 async fn ask(mut command: tokio::process::Command, limit: Duration) -> Result<String> {
-    command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    match tokio::time::timeout(limit, command.output()).await {
-        Ok(Ok(output)) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Ok(Err(error)) => Err(Error::refused("asking for host keys: OpenSSH's client does not start")
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| {
+        Error::refused("asking for host keys: OpenSSH's client does not start")
             .because(error)
-            .hint("install openssh-client on this machine")),
-        // Nothing in time is the same as no keys.
-        Err(_) => Ok(String::new()),
-    }
+            .hint("install openssh-client on this machine")
+    })?;
+    let answered = async {
+        let text = drain::small(child.stdout.take()).await;
+        let _ = child.wait().await;
+        text
+    };
+    // Nothing in time is the same as no keys.
+    Ok(tokio::time::timeout(limit, answered).await.unwrap_or_default())
 }
 
 #[cfg(test)]

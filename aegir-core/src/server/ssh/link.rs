@@ -18,6 +18,9 @@ use crate::{Error, Result};
 /// How long the process that holds the connection may take to answer on its own machine.
 const LOCAL_ANSWER: Duration = Duration::from_secs(5);
 
+/// Bytes of what `ssh` says that are read.
+const LONGEST_REASON: u64 = 64 * 1024;
+
 /// The shared connection, held by an `ssh` of its own behind a control socket.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -169,6 +172,6 @@ fn text(mut said: File) -> String {
     use std::io::Seek as _;
     let mut bytes = Vec::new();
     // Without its reasons a failure is still a failure.
-    let _ = said.rewind().and_then(|()| said.read_to_end(&mut bytes));
+    let _ = said.rewind().and_then(|()| said.take(LONGEST_REASON).read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -32,7 +32,7 @@ use openssh::Stdio;
 use tokio::sync::{Mutex, Semaphore};
 
 use self::link::Link;
-use self::sftp::{Fault, Sftp};
+use self::sftp::{Fault, Sftp, Way, Ways};
 use super::fetch::Intake;
 use super::{Command, DirSpec, Facts, Fetched, FileSpec, FileStat, Inquiry, Output, OwnedPath, Reply, Server, Stream, Tunnel};
 use crate::name::ServerName;
@@ -44,7 +44,10 @@ const FILES_AT_ONCE: usize = 32;
 /// How long removing a tree may take.
 const REMOVAL: Duration = Duration::from_secs(900);
 /// Gives us back the directories that installers made read-only, then removes; follows no link.
-const REMOVE_TREE: &str = r#"find "$1" -type d ! -perm -0700 -exec chmod u+rwx {} \; 2>/dev/null; rm -rf -- "$1""#;
+const REMOVE_TREE: &str = r#"find "$1" -type d ! -perm -0700 -execdir chmod u+rwx {} \; 2>/dev/null; rm -rf -- "$1""#;
+
+/// Changes what has a name in a directory that is entered name by name.
+const PLACE: &str = include_str!("place.pl");
 
 /// A machine reached over SSH. Making one does nothing; the first use connects.
 #[derive(Debug)]
@@ -55,6 +58,7 @@ pub struct SshServer {
     commands: Semaphore,
     files: Semaphore,
     ids: ids::Ids,
+    ways: Ways,
 }
 
 impl SshServer {
@@ -68,6 +72,7 @@ impl SshServer {
             commands,
             files: Semaphore::new(FILES_AT_ONCE),
             ids: ids::Ids::default(),
+            ways: Ways::default(),
         }
     }
 
@@ -125,6 +130,32 @@ impl SshServer {
                 .hint("sshd_config there needs `Subsystem sftp internal-sftp`")),
             Err(fault) => Err(self.link.lost().because(words(&fault))),
         }
+    }
+
+    /// The way to a path, without links.
+    async fn way(&self, doing: &str, path: &Utf8Path) -> Result<Way> {
+        self.files(doing, path, true, |sftp, _| async move { sftp::go(&sftp, path, &self.root, &self.ways).await }).await
+    }
+
+    /// The way to what is changed by its path: nobody else can exchange a directory on it.
+    async fn firm_way(&self, doing: &str, path: &Utf8Path) -> Result<Utf8PathBuf> {
+        let way = self.way(doing, path).await?;
+        if way.firm {
+            return Ok(way.path);
+        }
+        let why = "a directory on the way can be exchanged by others than root and the account".to_owned();
+        Err(self
+            .file_error(doing, path, &Fault::Because(why))
+            .hint(format!("see who may write where on the way: `namei -l {path}` on {}", self.link.name)))
+    }
+
+    /// Changes what has a name in a directory by a script, which enters the directory name by name.
+    async fn at_place(&self, doing: &str, way: &Way, change: &[&str]) -> Result<()> {
+        let (dir, name) = (way.path.parent().unwrap_or("/".into()), way.path.file_name().unwrap_or("."));
+        let command = Command::new("perl").args(["-e", PLACE, "--", dir.as_str(), name]).args(change).timeout(REMOVAL).idempotent();
+        let doing = format!("{doing} {} on {}", way.path, self.link.name);
+        let output = self.run(&command).await.and_then(|output| output.require_ok(&Command::new("perl"), &doing));
+        output.map(drop).map_err(|e| e.context("server", &self.link.name).context("file", &way.path))
     }
 
     /// Works with files; `work` gets the number of the attempt. Twice only where that does no harm and the first
@@ -216,43 +247,68 @@ impl Server for SshServer {
     }
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
-        let found = self.files("looking at", path, true, |sftp, _| sftp::look(sftp, path)).await?;
+        let way = self.way("looking at", path).await?;
+        let found = self.files("looking at", path, true, |sftp, _| sftp::look(sftp, &way.path)).await?;
         let Some(found) = found else { return Ok(None) };
         let group = self.group_name(found.gid).await?;
         Ok(Some(FileStat { kind: found.kind, mode: found.mode, uid: found.uid, gid: found.gid, group, size: found.size }))
     }
 
     async fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>> {
-        self.files("reading", path, true, |sftp, _| sftp::read(sftp, path)).await
+        let way = self.way("reading", path).await?;
+        self.files("reading", path, true, |sftp, _| sftp::read(sftp, &way)).await
     }
 
     async fn list(&self, path: &Utf8Path) -> Result<Option<Vec<String>>> {
-        self.files("listing", path, true, |sftp, _| sftp::list(sftp, path)).await
+        let way = self.way("listing", path).await?;
+        self.files("listing", path, true, |sftp, _| sftp::list(sftp, &way.path)).await
     }
 
     async fn write(&self, file: &FileSpec) -> Result<()> {
         let ids = self.owner_ids(&file.permissions).await?;
-        let temporary = temporary_name(&file.path);
-        let temporary = &temporary;
-        self.files("writing", &file.path, true, |sftp, second| sftp::write(sftp, file, ids, temporary, second)).await
+        let path = self.firm_way("writing", &file.path).await?;
+        let (path, temporary) = (&path, &temporary_name(&path));
+        self.files("writing", &file.path, true, |sftp, second| sftp::write(sftp, file, path, ids, temporary, second)).await
     }
 
     async fn make_dir(&self, dir: &DirSpec) -> Result<()> {
         let ids = self.owner_ids(&dir.permissions).await?;
-        self.files("making directory", &dir.path, true, |sftp, _| sftp::make_dir(sftp, &dir.path, dir.permissions.mode, ids)).await
+        let way = self.way("making directory", &dir.path).await?;
+        self.ways.forget(&way.path);
+        let mode = dir.permissions.mode;
+        if way.firm {
+            let made = self.files("making directory", &dir.path, true, |sftp, _| {
+                let path = &way.path;
+                async move {
+                    match sftp::sets_itself(&sftp) {
+                        true => sftp::make_dir(sftp, path, mode, ids).await.map(|()| true),
+                        false => Ok(false),
+                    }
+                }
+            });
+            if made.await? {
+                return Ok(());
+            }
+        }
+        let id = |id: Option<u32>| id.map_or("-1".to_owned(), |id| id.to_string());
+        self.at_place("making directory", &way, &["make", &format!("{mode:o}"), &id(ids.0), &id(ids.1)]).await
     }
 
     async fn link(&self, path: &Utf8Path, target: &Utf8Path) -> Result<()> {
+        let way = self.firm_way("linking", path).await?;
+        self.ways.forget(&way);
         self.files("linking", path, true, |sftp, _| {
-            let temporary = temporary_name(path);
-            async move { sftp::link(sftp, path, target, &temporary).await }
+            let (way, temporary) = (&way, temporary_name(&way));
+            async move { sftp::link(sftp, way, target, &temporary).await }
         })
         .await
     }
 
     async fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+        let (source, target) = (&self.firm_way("moving", from).await?, &self.firm_way("moving", to).await?);
+        self.ways.forget(source);
         let denied = self.files("moving", from, false, |sftp, _| async move {
-            match sftp::rename(sftp, from, to).await {
+            match sftp::rename(sftp, source, target).await {
                 Err(fault) if fault.is_denied() => Ok(Some(fault)),
                 other => other.map(|()| None),
             }
@@ -260,15 +316,16 @@ impl Server for SshServer {
         let Some(fault) = denied.await? else { return Ok(()) };
         // A kernel may forbid links to files of other accounts, and OpenSSH moves files by linking. `mv` asks the
         // kernel not to replace; whether it moved is seen, as its status says different things in different versions.
-        let moved = Command::new("mv").args(["-n", "-T", "--", from.as_str(), to.as_str()]);
+        let moved = Command::new("mv").args(["-n", "-T", "--", source.as_str(), target.as_str()]);
         if self.run(&moved).await?.ok() && self.stat(from).await?.is_none() { Ok(()) } else { Err(self.file_error("moving", from, &fault)) }
     }
 
     async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched> {
+        let way = &self.way("fetching", path).await?;
         self.files("fetching", path, true, |sftp, _| async move {
             let here = |e: std::io::Error| Fault::Because(format!("writing {into} here: {e}"));
             let mut intake = Intake::new(into).await.map_err(here)?;
-            if !sftp::stream(sftp, path, &mut intake).await? {
+            if !sftp::stream(sftp, way, &mut intake).await? {
                 return Err(Fault::Because("there is no such file".into()));
             }
             intake.finish().await.map_err(here)
@@ -282,9 +339,17 @@ impl Server for SshServer {
 
     async fn remove(&self, path: &OwnedPath) -> Result<()> {
         let path = path.as_path();
-        let is_dir = self.files("removing", path, true, |sftp, _| sftp::remove_one(sftp, path)).await?;
+        let way = self.way("removing", path).await?;
+        self.ways.forget(&way.path);
+        if !way.firm {
+            return match self.stat(path).await? {
+                Some(_) => self.at_place("removing", &way, &["remove", REMOVE_TREE]).await,
+                None => Ok(()),
+            };
+        }
+        let is_dir = self.files("removing", path, true, |sftp, _| sftp::remove_one(sftp, &way.path)).await?;
         if is_dir {
-            let command = Command::new("sh").args(["-c", REMOVE_TREE, "sh", path.as_str()]).timeout(REMOVAL).idempotent();
+            let command = Command::new("sh").args(["-c", REMOVE_TREE, "sh", way.path.as_str()]).timeout(REMOVAL).idempotent();
             self.run(&command)
                 .await?
                 .require_ok(&command, &format!("removing {path} on {}", self.link.name))

@@ -23,10 +23,11 @@
 use std::time::{Duration, Instant};
 
 use openssh::{Child, Session, Stdio};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 
 use super::link::Link;
-use crate::server::local::{drain_lines, pass_on};
+use crate::server::drain::{self, Stop, too_much};
+use crate::server::local::pass_on;
 use crate::server::{Command, Output, PATH, Stream};
 use crate::{Error, ErrorKind, Result};
 
@@ -38,6 +39,8 @@ const FEED: &str =
 const LONGEST_LINE: usize = 120 * 1024;
 /// How long sshd may keep refusing a session because others have them all.
 const TURN: Duration = Duration::from_secs(20);
+/// The status of what SIGKILL ended.
+const KILLED: i32 = 128 + 9;
 /// How long a killed command may take to be gone.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -65,7 +68,7 @@ async fn digest(link: &Link, command: &Command, stream: Stream) -> Result<Output
     let session = link.session(Instant::now()).await?;
     let mut child = open(link, &session, &argv).await?;
     let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
-    let drained = async { tokio::try_join!(drain_lines(stdout, None), drain_lines(stderr, None)) };
+    let drained = async { tokio::try_join!(drain::output(stdout, command), async { Ok(drain::errors(stderr).await?) }) };
     // Done with both when the command has ended, and the limit begins again when the stream has.
     let fed = async {
         tokio::pin!(drained);
@@ -77,16 +80,18 @@ async fn digest(link: &Link, command: &Command, stream: Stream) -> Result<Output
         };
         match early {
             Some(output) => Ok(output),
-            None => tokio::time::timeout(command.timeout, drained).await.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?,
+            None => tokio::time::timeout(command.timeout, drained).await.map_err(|_| Stop::Broke(std::io::ErrorKind::TimedOut.into()))?,
         }
     };
-    let fed: std::io::Result<_> = fed.await;
+    let fed: std::result::Result<_, Stop> = fed.await;
     let problem = |what: String| Error::failed(format!("running {} on {}: {what}", command.program, link.name));
     match fed {
-        Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+        Err(Stop::Enough(stdout)) => Ok(Output { status: KILLED, stdout, stderr: Vec::new() }),
+        Err(Stop::TooMuch) => Err(too_much(command, &link.name)),
+        Err(stop) if stop.is_late() => {
             Err(problem(format!("nothing moved for {} s, given up", command.timeout.as_secs())).with_kind(ErrorKind::Timeout))
         }
-        Err(error) => Err(problem("the stream to it broke off".to_owned()).because(error)),
+        Err(Stop::Broke(error)) => Err(problem("the stream to it broke off".to_owned()).because(error)),
         Ok((stdout, stderr)) => match tokio::time::timeout(FAREWELL, child.wait()).await {
             Ok(Ok(status)) => judge(link, command, Output { status: status.code().unwrap_or(-1), stdout, stderr }),
             Ok(Err(openssh::Error::Remote(_))) => judge(link, command, Output { status: 127, stdout, stderr }),
@@ -153,19 +158,13 @@ async fn attempt(link: &Link, session: &Session, command: &Command, argv: &[Stri
                 Some(pipe) => match pipe.write_all(command.input.bytes()).await {
                     // A command that ends without reading everything is judged by its status.
                     Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-                    other => other,
+                    other => other.map_err(Stop::Broke),
                 },
                 None => Ok(()),
             }
         };
-        let errors = async {
-            let mut bytes = Vec::new();
-            if let Some(mut pipe) = stderr {
-                pipe.read_to_end(&mut bytes).await?;
-            }
-            Ok::<_, std::io::Error>(bytes)
-        };
-        let output = drain_lines(stdout, command.lines.as_ref());
+        let errors = async { Ok(drain::errors(stderr).await?) };
+        let output = drain::output(stdout, command);
         tokio::time::timeout(command.timeout, async { tokio::try_join!(feed, output, errors) }).await
     };
     // From here on the command is to be gone: this ends the watcher's input.
@@ -174,7 +173,9 @@ async fn attempt(link: &Link, session: &Session, command: &Command, argv: &[Stri
     let problem = |what: String| Error::failed(format!("running {} on {}: {what}", command.program, link.name));
     match finished {
         Err(_) => Err(problem(format!("no end after {} s, killed", command.timeout.as_secs())).with_kind(ErrorKind::Timeout)),
-        Ok(Err(error)) => Err(problem("talking to it failed".to_owned()).because(error)),
+        Ok(Err(Stop::Enough(stdout))) => Ok(Output { status: KILLED, stdout, stderr: Vec::new() }),
+        Ok(Err(Stop::TooMuch)) => Err(too_much(command, &link.name)),
+        Ok(Err(Stop::Broke(error))) => Err(problem("talking to it failed".to_owned()).because(error)),
         Ok(Ok(((), stdout, stderr))) => {
             let status = match ended {
                 Ok(Ok(status)) => status.code().unwrap_or(-1),

@@ -15,6 +15,7 @@ pub(super) async fn all(kit: &Kit, dir: &Utf8Path) {
     arguments(kit).await;
     statuses(kit).await;
     streams(kit).await;
+    bounds(kit).await;
     surroundings(kit, dir).await;
     what_does_not_start(kit, dir).await;
     limits(kit, dir).await;
@@ -59,7 +60,11 @@ async fn streams(kit: &Kit) {
     let input: Vec<u8> = (0..MANY).map(|i| (i % 251) as u8).collect();
     let both = Command::new("sh").args(["-c", "head -c 3000000 /dev/zero >&2 & cat; wait"]).input(Input::Bytes(input.clone()));
     let output = kit.server.run(&both).await.unwrap();
-    assert!(output.stdout == input && output.stderr.len() == MANY && output.ok());
+    assert!(output.stdout == input && output.ok());
+    assert!(
+        output.error_text().contains("bytes left out") && output.stderr.len() < MANY,
+        "of a long standard error the middle is left out"
+    );
     for unread in ["true", "exec 0<&-; echo x", "head -c 10 >/dev/null"] {
         let command = Command::new("sh").args(["-c", unread]).input(Input::Bytes(input.clone()));
         assert!(kit.server.run(&command).await.unwrap().ok(), "{unread}: input that nobody reads is no error");
@@ -74,6 +79,30 @@ async fn streams(kit: &Kit) {
     let heard = heard.lock().unwrap().clone();
     assert_eq!(heard.iter().map(|(line, _)| line.as_str()).collect::<Vec<_>>(), ["a", "", "c d"]);
     assert!(heard[1].1 - heard[0].1 > Duration::from_millis(700), "lines are heard as they come");
+}
+
+/// No command fills the memory of who runs it, and one that tries is ended (A10).
+async fn bounds(kit: &Kit) {
+    let endless = |command: Command| async move {
+        let begun = Instant::now();
+        let result = kit.server.run(&command.timeout(Duration::from_secs(30))).await;
+        assert!(begun.elapsed() < Duration::from_secs(20), "it was waited for");
+        result
+    };
+    for command in [Command::new("yes"), Command::new("yes").only_reads(), Command::new("yes").lines(Arc::new(|_| {}))] {
+        let error = endless(command).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error:?}");
+        assert!(error.message().contains("it printed more than 8.3 MB"), "{error:?}");
+        assert!(["server", "command"].iter().all(|key| error.contexts().iter().any(|(k, _)| k == key)), "{error:?}");
+    }
+    for command in [Command::new("yes").cut(5), Command::new("yes").only_reads().cut(5)] {
+        assert_eq!(endless(command).await.unwrap().text(), "y\ny\ny");
+    }
+    let more = Command::new("head").args(["-c", "10000000", "/dev/zero"]).most(10_000_000);
+    assert_eq!(kit.server.run(&more).await.unwrap().stdout.len(), 10_000_000, "who asks for more gets more");
+    let fed = kit.server.feed(&Command::new("yes"), tokio::sync::mpsc::channel(1).1).await.unwrap_err();
+    assert_eq!(fed.kind(), ErrorKind::Refused, "{fed:?}");
+    assert!(kit.server.run(&Command::new("true")).await.unwrap().ok());
 }
 
 async fn surroundings(kit: &Kit, dir: &Utf8Path) {

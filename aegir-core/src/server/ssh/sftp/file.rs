@@ -2,32 +2,40 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 
 use super::wire::{self, Body, Reply};
-use super::{Ask, Fault, Handle, Sftp};
-use crate::server::FileSpec;
-use crate::server::fetch::Intake;
+use super::{Ask, Fault, Handle, Sftp, Way};
+use crate::server::fetch::{Intake, too_large};
+use crate::server::{FileSpec, MOST_READ};
 
 /// What every server takes in one request.
-const PIECE: usize = 32 * 1024;
+const PIECE: usize = wire::LONGEST_DATA;
 /// Pieces in flight: two megabytes, enough for 100 Mbit/s at 160 ms.
 const AHEAD: usize = 64;
-/// What is read as one file fits into memory, whatever a server says.
-const LARGEST: usize = 1 << 30;
+/// What comes slower than this many bytes in a second, after a while of grace, does not come.
+const SLOWEST: u64 = 20_000;
+const GRACE: Duration = Duration::from_secs(300);
 const END_OF_FILE: u32 = 1;
 
 /// Takes the pieces of a file, in order.
 pub(in super::super) trait Sink: Send {
+    /// What the server says that will come; refuses what is too much.
+    fn expect(&mut self, size: u64) -> Result<(), Fault>;
     /// One more piece.
     fn take(&mut self, bytes: Vec<u8>) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
 impl Sink for Vec<u8> {
+    fn expect(&mut self, size: u64) -> Result<(), Fault> {
+        if size > MOST_READ as u64 { Err(Fault::Because(too_large())) } else { Ok(()) }
+    }
+
     async fn take(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
-        if self.len() + bytes.len() > LARGEST {
-            return Err(Fault::Because("it is larger than a gigabyte".into()));
+        if self.len() + bytes.len() > MOST_READ {
+            return Err(Fault::Because(too_large()));
         }
         self.extend(bytes);
         Ok(())
@@ -35,15 +43,19 @@ impl Sink for Vec<u8> {
 }
 
 impl Sink for Intake {
+    fn expect(&mut self, size: u64) -> Result<(), Fault> {
+        self.expect(size).map_err(|e| Fault::Because(e.to_string()))
+    }
+
     async fn take(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
         self.take(&bytes).await.map_err(|e| Fault::Because(format!("writing it here: {e}")))
     }
 }
 
 /// A file's content.
-pub(in super::super) async fn read(sftp: Arc<Sftp>, path: &Utf8Path) -> Result<Option<Vec<u8>>, Fault> {
+pub(in super::super) async fn read(sftp: Arc<Sftp>, way: &Way) -> Result<Option<Vec<u8>>, Fault> {
     let mut all = Vec::new();
-    Ok(stream(sftp, path, &mut all).await?.then_some(all))
+    Ok(stream(sftp, way, &mut all).await?.then_some(all))
 }
 
 /// Passes a file's content on; `false` when nothing stands there. Three round trips up to 32 KiB; of bigger files many
@@ -51,12 +63,19 @@ pub(in super::super) async fn read(sftp: Arc<Sftp>, path: &Utf8Path) -> Result<O
 ///
 /// It looks before it opens: opening a pipe would stop the server's whole session until somebody writes into
 /// it, and whoever owns a site could put one there.
-pub(in super::super) async fn stream(sftp: Arc<Sftp>, path: &Utf8Path, sink: &mut impl Sink) -> Result<bool, Fault> {
-    let size = match sftp.ask(Body::new(wire::STAT).text(path.as_str())).attributes().await {
-        Err(fault) if fault.is_missing() => return Ok(false),
-        Ok(found) if !found.is_file() => return Err(Fault::Because("it is no file".into())),
-        found => found?.size,
-    };
+pub(in super::super) async fn stream(sftp: Arc<Sftp>, way: &Way, sink: &mut impl Sink) -> Result<bool, Fault> {
+    let path = &way.path;
+    let (itself, end) = (wire::LSTAT, wire::STAT);
+    let [itself, end] = [itself, end].map(|kind| sftp.ask(Body::new(kind).text(path.as_str())));
+    let (Some(itself), Some(end)) = (super::tree::present(itself).await?, super::tree::present(end).await?) else { return Ok(false) };
+    if itself.is_link() && !way.own && itself.uid != end.uid {
+        return Err(Fault::Because("it is a symbolic link to what does not belong to whoever could have made it".into()));
+    }
+    if !end.is_file() {
+        return Err(Fault::Because("it is no file".into()));
+    }
+    let size = end.size;
+    sink.expect(size)?;
     let handle = match sftp.ask(Body::new(wire::OPEN).text(path.as_str()).number(wire::TO_READ).number(0)).handle().await {
         Err(fault) if fault.is_missing() => return Ok(false),
         other => other?,
@@ -67,8 +86,12 @@ pub(in super::super) async fn stream(sftp: Arc<Sftp>, path: &Utf8Path, sink: &mu
     sink.take(first).await?;
     let mut flying = VecDeque::new();
     let mut next = passed;
+    let begun = Instant::now();
     // Files of the kernel say size 0 and have content; nothing else does.
     while passed < size || size == 0 && any {
+        if begun.elapsed() > GRACE + Duration::from_secs(passed / SLOWEST) {
+            return Err(Fault::Because(format!("it came slower than {SLOWEST} bytes in a second, and was given up")));
+        }
         while flying.len() < AHEAD && (next < size || flying.is_empty()) {
             flying.push_back((next, piece(&handle, next)));
             next += PIECE as u64;
@@ -129,6 +152,7 @@ impl Drop for Temporary<'_> {
 pub(in super::super) async fn write(
     sftp: Arc<Sftp>,
     file: &FileSpec,
+    path: &Utf8Path,
     ids: (Option<u32>, Option<u32>),
     temporary: &Utf8Path,
     leftover: bool,
@@ -139,7 +163,7 @@ pub(in super::super) async fn write(
         drop(sftp.ask(Body::new(wire::REMOVE).text(temporary.as_str())));
     }
     let made = sftp.ask(Body::new(wire::OPEN).text(temporary.as_str()).number(wire::TO_MAKE).mode(0o600));
-    let dir = super::tree::open_parent(&sftp, &file.path);
+    let dir = super::tree::open_parent(&sftp, path);
     let handle = made.handle().await?;
     let mut guard = Temporary { sftp: &sftp, path: temporary.as_str(), renamed: false };
     let dir = super::tree::opened(dir).await?;
@@ -165,7 +189,7 @@ pub(in super::super) async fn write(
     }
 
     drop(handle);
-    let renamed = sftp.ask(Body::new(wire::EXTENDED).text("posix-rename@openssh.com").text(temporary.as_str()).text(file.path.as_str()));
+    let renamed = sftp.ask(Body::new(wire::EXTENDED).text("posix-rename@openssh.com").text(temporary.as_str()).text(path.as_str()));
     let synced = dir.as_ref().map(sync);
     renamed.done().await?;
     guard.renamed = true;

@@ -8,6 +8,7 @@
 
 mod file;
 mod tree;
+mod way;
 mod wire;
 
 use std::collections::{BTreeSet, HashMap};
@@ -20,7 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub(super) use file::{read, stream, write};
-pub(super) use tree::{group_name, link, list, look, make_dir, remove_one, rename};
+pub(super) use tree::{group_name, link, list, look, make_dir, remove_one, rename, sets_itself};
+pub(super) use way::{Way, Ways, go};
 use wire::{Attributes, Body, Reader, Reply};
 
 /// The longest packet: OpenSSH's own limit.

@@ -2,14 +2,19 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::wire::{self, Attributes, Body, Reader, Reply};
 use super::{Ask, Fault, Handle, Sftp};
-use crate::server::FileKind;
+use crate::server::fetch::too_many;
+use crate::server::{FileKind, MOST_NAMES};
 
 const END: u32 = 1;
+/// How long a directory may take to be listed.
+const LONGEST_LIST: Duration = Duration::from_secs(120);
+const SET_ITSELF: &str = "lsetstat@openssh.com";
 const GROUP_NAMES: &str = "users-groups-by-id@openssh.com";
 
 /// What stands at a path.
@@ -26,7 +31,7 @@ fn lstat(sftp: &Arc<Sftp>, path: &Utf8Path) -> Ask {
     sftp.ask(Body::new(wire::LSTAT).text(path.as_str()))
 }
 
-async fn present(ask: Ask) -> Result<Option<Attributes>, Fault> {
+pub(super) async fn present(ask: Ask) -> Result<Option<Attributes>, Fault> {
     match ask.attributes().await {
         Err(fault) if fault.is_missing() => Ok(None),
         other => other.map(Some),
@@ -80,10 +85,16 @@ pub(in super::super) async fn list(sftp: Arc<Sftp>, path: &Utf8Path) -> Result<O
     let more = || sftp.ask(Body::new(wire::READDIR).text(&handle.bytes));
     // Two questions at once: nearly every directory is read by the first, and the second says that it was all.
     let mut flying = VecDeque::from([more(), more()]);
-    let mut names = Vec::new();
+    let (mut names, mut bytes, mut answers, begun) = (Vec::new(), 0, 0, Instant::now());
     while let Some(next) = flying.pop_front() {
         match next.names().await {
             Ok(found) => {
+                // An answer without a name is one, too: there could be any number of them.
+                answers += found.len().max(1);
+                bytes += found.iter().map(Vec::len).sum::<usize>();
+                if answers > MOST_NAMES.0 || bytes > MOST_NAMES.1 || begun.elapsed() > LONGEST_LIST {
+                    return Err(Fault::Because(too_many()));
+                }
                 for name in found {
                     names.extend(checked(name)?);
                 }
@@ -107,6 +118,11 @@ fn checked(name: Vec<u8>) -> Result<Option<String>, Fault> {
     }
 }
 
+/// Whether the server can set the mode of what has a name, and never that of what a link leads to: OpenSSH 8.0 and later.
+pub(in super::super) fn sets_itself(sftp: &Sftp) -> bool {
+    sftp.knows(SET_ITSELF)
+}
+
 /// Makes a directory or changes its mode and owner.
 pub(in super::super) async fn make_dir(sftp: Arc<Sftp>, path: &Utf8Path, mode: u32, ids: (Option<u32>, Option<u32>)) -> Result<(), Fault> {
     // Nobody else gets in before mode and owner are what they should be.
@@ -122,8 +138,9 @@ pub(in super::super) async fn make_dir(sftp: Arc<Sftp>, path: &Utf8Path, mode: u
         Some(_) => return Err(Fault::Because("something else is there".into())),
         None => made?,
     }
-    let owner = (ids.0.is_some() || ids.1.is_some()).then(|| sftp.ask(Body::new(wire::SETSTAT).text(path.as_str()).owner(ids.0, ids.1)));
-    let bits = sftp.ask(Body::new(wire::SETSTAT).text(path.as_str()).mode(mode));
+    let set = || Body::new(wire::EXTENDED).text(SET_ITSELF).text(path.as_str());
+    let owner = (ids.0.is_some() || ids.1.is_some()).then(|| sftp.ask(set().owner(ids.0, ids.1)));
+    let bits = sftp.ask(set().mode(mode));
     let set = async {
         if let Some(owner) = owner {
             owner.done().await?;

@@ -9,13 +9,13 @@ pub(super) const CLOSE: u8 = 4;
 pub(super) const READ: u8 = 5;
 pub(super) const WRITE: u8 = 6;
 pub(super) const LSTAT: u8 = 7;
-pub(super) const SETSTAT: u8 = 9;
 pub(super) const FSETSTAT: u8 = 10;
 pub(super) const OPENDIR: u8 = 11;
 pub(super) const READDIR: u8 = 12;
 pub(super) const REMOVE: u8 = 13;
 pub(super) const MKDIR: u8 = 14;
 pub(super) const RMDIR: u8 = 15;
+pub(super) const REALPATH: u8 = 16;
 pub(super) const STAT: u8 = 17;
 pub(super) const RENAME: u8 = 18;
 pub(super) const READLINK: u8 = 19;
@@ -25,6 +25,9 @@ pub(super) const EXTENDED: u8 = 200;
 pub(super) const TO_READ: u32 = 1;
 /// Write, make, and only if nothing is there.
 pub(super) const TO_MAKE: u32 = 2 | 8 | 32;
+
+/// What is asked for of a file in one request.
+pub(super) const LONGEST_DATA: usize = 32 * 1024;
 
 const HAS_SIZE: u32 = 1;
 const HAS_OWNER: u32 = 2;
@@ -181,7 +184,10 @@ pub(super) fn reply(packet: &[u8]) -> Result<(u32, Reply), Fault> {
     let reply = match kind {
         101 => Reply::Status(reader.number()?, String::from_utf8_lossy(reader.text().unwrap_or_default()).into_owned()),
         102 => Reply::Handle(reader.text()?.to_vec()),
-        103 => Reply::Data(reader.text()?.to_vec()),
+        103 => match reader.text()? {
+            data if data.len() > LONGEST_DATA => return Err(Fault::Lost("it sent more of a file than was asked for".into())),
+            data => Reply::Data(data.to_vec()),
+        },
         104 => {
             let mut names = Vec::new();
             for _ in 0..reader.number()? {
