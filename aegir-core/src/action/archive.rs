@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Action, Claims, Context};
+use super::{Action, Claims, Context, on_disk};
 use crate::entity::Resource;
 use crate::name::ServerName;
 use crate::plan::{Change, Diff};
@@ -88,6 +88,7 @@ impl Action for PackArchive {
         // Read back once: an archive that cannot be read is none.
         let test = Command::new("tar").args(["--list", "--zstd", "--file"]).arg(&partial).timeout(Duration::from_secs(6 * 3600));
         cx.server().run(&test).await?.require_ok(&test, &format!("reading {} back on {}", self.archive, cx.server().name()))?;
+        on_disk::file(cx, &partial).await?;
         cx.server().rename(&partial, &self.archive).await
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::{Action, Claims, Context};
+use super::{Action, Claims, Context, on_disk};
 use crate::entity::Resource;
 use crate::name::ServerName;
 use crate::plan::{Change, Diff};
@@ -75,6 +75,7 @@ impl Action for CopyTree {
             .run(&command)
             .await?
             .require_ok(&command, &format!("copying {} to {} on {}", self.from, self.to, cx.server().name()))?;
+        on_disk::tree(cx, &partial).await?;
         cx.server().rename(&partial, &self.to).await
     }
 

@@ -13,9 +13,11 @@ mod fetch;
 mod file;
 mod link;
 mod machine;
+mod on_disk;
 mod push;
 mod record;
 mod server;
+mod still;
 mod strike;
 mod tree;
 
@@ -33,6 +35,7 @@ pub use machine::{
 pub use push::PushTree;
 pub use record::{ForgetPlatform, ForgetSite, RecordPlatform, RecordServer, RecordSite};
 pub use server::{ForgetServer, PinHostKeys};
+pub use still::RequireStill;
 pub use strike::Strike;
 pub use tree::{PurgeTree, TrashTree};
 

@@ -296,8 +296,11 @@ pub(crate) async fn unpack<S: Server + ?Sized>(
     let problem = |e: Error| e.context("server", server.name()).context("file", into);
     let output = server.feed(&command, package.stream(packing, progress)).await.map_err(problem)?;
     let full = output.stderr.windows(22).any(|w| w == b"No space left on devic") || output.error_text().contains("Disk quota exceeded");
-    output.require_ok(&command, &doing).map(drop).map_err(|error| {
+    output.require_ok(&command, &doing).map_err(|error| {
         let error = problem(error);
         if full { error.hint(format!("free some space on {}: `df -h {into}`", server.name())) } else { error }
-    })
+    })?;
+    // A journal that says it is there must not outlive it.
+    let sync = Command::new("sync").args(["--file-system", "--", into.as_str()]).timeout(SILENCE).idempotent();
+    server.run(&sync).await.map_err(problem)?.require_ok(&sync, &doing).map(drop).map_err(problem)
 }

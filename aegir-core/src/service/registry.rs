@@ -69,6 +69,7 @@ impl Registry {
         actions.add::<action::ForgetSite>();
         actions.add::<action::ForgetServer>();
         actions.add::<action::Strike>();
+        actions.add::<action::RequireStill>();
         actions.add::<action::PinHostKeys>();
         action::register_machine(&mut actions);
         Self {
