@@ -227,19 +227,28 @@ impl Keyring {
     }
 }
 
-/// A random password of letters and digits without look-alikes; 24 characters carry over 130 bits.
+/// A random password of letters and digits without look-alikes and of signs that mean nothing anywhere, each kind at least
+/// once, as password policies want it; 24 characters carry over 130 bits.
 pub fn random_password() -> Result<SecretString> {
-    const ALPHABET: &[u8; 54] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz234567";
-    let mut text = String::with_capacity(24);
-    while text.len() < 24 {
-        for byte in random_bytes::<32>()? {
-            // Bytes above the last whole multiple would favour the first letters.
-            if byte < 216 && text.len() < 24 {
-                text.push(char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
+    const ALPHABET: &[u8; 57] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz234567-_.";
+    loop {
+        let mut text = String::with_capacity(24);
+        while text.len() < 24 {
+            for byte in random_bytes::<32>()? {
+                // Bytes above the last whole multiple would favour the first letters.
+                if byte < 228 && text.len() < 24 {
+                    text.push(char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
+                }
             }
         }
+        let has = |kind: fn(&char) -> bool| text.chars().any(|c| kind(&c));
+        let kinds = [char::is_ascii_uppercase, char::is_ascii_lowercase, char::is_ascii_digit, char::is_ascii_punctuation];
+        // At an end a sign may be taken for something else by people who copy it.
+        let plain_ends = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.ends_with(|c: char| c.is_ascii_alphanumeric());
+        if plain_ends && kinds.into_iter().all(has) {
+            return Ok(SecretString::from(text));
+        }
     }
-    Ok(SecretString::from(text))
 }
 
 /// A random salt: 64 URL-safe characters.
@@ -266,7 +275,17 @@ mod tests {
         assert_eq!(keyring.open(&sealed).unwrap().expose_secret(), "canary");
         assert!(!format!("{sealed:?} {}", serde_json::to_string(&sealed).unwrap()).contains("canary"));
         assert!(Keyring::generate().unwrap().open(&sealed).is_err());
-        assert_eq!(random_password().unwrap().expose_secret().len(), 24);
+    }
+
+    #[test]
+    fn a_password_has_what_policies_want() {
+        for _ in 0..50 {
+            let password = random_password().unwrap();
+            let text = password.expose_secret();
+            assert_eq!(text.len(), 24);
+            assert!(text.contains(|c: char| c.is_ascii_uppercase()) && text.contains(|c: char| c.is_ascii_lowercase()));
+            assert!(text.contains(|c: char| c.is_ascii_digit()) && text.contains(['-', '_', '.']) && !text.starts_with('-'));
+        }
     }
 
     #[test]

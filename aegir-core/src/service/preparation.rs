@@ -96,4 +96,10 @@ pub struct Fed {
     pub make: String,
     /// What takes that back; feeding it twice does no harm.
     pub unmake: String,
+    /// What the program says when it lets nobody in; seen before anything is changed for it.
+    #[serde(default)]
+    pub locked: String,
+    /// The command that lets root in then.
+    #[serde(default)]
+    pub unlock: String,
 }

@@ -103,6 +103,9 @@ fn calls(server: &Server, wanted: &Preparation, key: &str) -> Result<Vec<Vec<Str
     // The kind and the key itself; people change what is behind them.
     let (key, comment) = key.match_indices(' ').nth(1).map_or((key, ""), |(at, _)| (&key[..at], &key[at + 1..]));
     calls.push(call(["authorized_key", &account.name, account.home.as_str(), KEY_OPTIONS, key, comment]));
+    for fed in wanted.fed.iter().filter(|fed| !fed.locked.is_empty()) {
+        calls.push([call(["let_in", &fed.what, &fed.ask, &fed.locked, &fed.unlock]), fed.program.clone()].concat());
+    }
     for file in &wanted.files {
         let content = file.content.clear().ok_or_else(|| Error::refused(format!("{} holds a secret", file.path)))?;
         let service = file.service.as_deref().unwrap_or_default();

@@ -7,10 +7,10 @@ use aegir_core::server::{Command, Input};
 use aegir_core::{Error, Result};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::machine::{AS_ROOT, administrator};
+use super::machine::{AS_ROOT, LET_ROOT_IN, administrator};
 use super::quote::literal;
 use super::rights::missing;
-use super::{Access, Config};
+use super::{Access, Config, number};
 
 /// The hosts of the two accounts that [`administrator`] makes.
 const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
@@ -53,16 +53,29 @@ impl AdminAccount {
             output.stderr = output.error_text().replace(secret.expose_secret(), "(secret)").into_bytes();
         }
         let doing = format!("setting up the database administrator on {}", cx.server().name());
-        output
-            .require_ok(&command, &doing)
-            .map(drop)
-            .map_err(|e| e.context("server", cx.server().name()).hint("as root: `mysql` must open without a password"))
+        let number = number::of(&output.error_text());
+        output.require_ok(&command, &doing).map(drop).map_err(|e| {
+            let e = e.context("server", cx.server().name());
+            match number {
+                Some(1045 | 1698) => own_account(e),
+                Some(1819 | 1290) => e.hint("the password policy takes no password that Aegir makes: `mysql -e \"SHOW VARIABLES LIKE '%password%'\"` shows what it wants"),
+                _ => e.hint("`service mariadb status` shows whether it runs"),
+            }
+        })
     }
 
     async fn works(&self, cx: &Context) -> Result<bool> {
         let Ok(mut session) = self.access.try_connect(cx).await? else { return Ok(false) };
         Ok(session.column("SHOW GRANTS").await.is_ok_and(|grants| missing(&grants).is_empty()))
     }
+}
+
+/// Where root has a password, only who knows it makes an account.
+fn own_account(error: Error) -> Error {
+    error
+        .hint(format!("let root in again: `{LET_ROOT_IN}`, then `aegir init`"))
+        .hint("or leave root as it is: make an account with its password, `mysql -u root -p -e \"CREATE USER 'aegir'@'localhost' IDENTIFIED BY '…'; GRANT ALL PRIVILEGES ON *.* TO 'aegir'@'localhost' WITH GRANT OPTION\"`")
+        .hint("then write that password into a file, and: `aegir init --db-url mysql://aegir@localhost --db-password-file FILE`")
 }
 
 impl Action for AdminAccount {
@@ -80,6 +93,14 @@ impl Action for AdminAccount {
         let mut standing = Vec::new();
         for host in HOSTS {
             let shown = cx.server().run(&Self::client(SecretString::from(format!("SHOW CREATE USER {};\n", self.account(host)?)))).await?;
+            // A program that is not there yet, or does not run yet, lets root in once it does.
+            if let Some(1045 | 1698) = number::of(&shown.error_text()) {
+                return Err(own_account(
+                    Error::refused(format!("the database server on {} does not let root in", cx.server().name()))
+                        .context("server", cx.server().name())
+                        .because(shown.error_text().trim()),
+                ));
+            }
             standing.push(shown.ok().then(|| shown.text().trim().to_owned()).filter(|t| t.starts_with("CREATE USER")));
         }
         Ok(AdminBefore { standing, works: false })

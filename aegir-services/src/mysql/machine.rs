@@ -81,8 +81,17 @@ fn administrator_by_socket(user: &str, mut program: Vec<String>) -> Result<Fed> 
             "CREATE USER IF NOT EXISTS {account} IDENTIFIED VIA unix_socket;\nALTER USER {account} IDENTIFIED VIA unix_socket;\nGRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION;\n"
         ),
         unmake: format!("DROP USER IF EXISTS {account};\n"),
+        locked: LOCKED_OUT.to_owned(),
+        unlock: LET_ROOT_IN.to_owned(),
     })
 }
+
+/// The state that goes with every refusal to log in, in any language.
+const LOCKED_OUT: &str = "(28000)";
+
+/// Root keeps its password, and needs none over the socket.
+pub(super) const LET_ROOT_IN: &str =
+    "mysql -u root -p -e \"ALTER USER root@localhost IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD('ITS PASSWORD')\"";
 
 /// Where root feeds [`administrator`] into: over the socket the server knows root by its user number, without a password.
 pub const AS_ROOT: &[&str] = &["mysql", "--no-defaults", "--protocol=socket", "--socket=/run/mysqld/mysqld.sock", "--user=root", "--batch"];
