@@ -48,7 +48,7 @@ pub(crate) enum SiteVerb {
     Disable(OneSite),
     /// Archive a site, then remove it
     #[command(
-        after_help = "The archive stays below ROOT/backups.\n\nExamples:\n  aegir site delete example.org --dry-run\n  aegir site delete example.org --yes\n  aegir site delete example.org --offline"
+        after_help = "The archive stays below ROOT/backups.\n\nExamples:\n  aegir site delete example.org --dry-run\n  aegir site delete example.org --yes\n  aegir site delete example.org --offline\n  aegir site delete example.org --incomplete --confirm example.org"
     )]
     Delete {
         #[command(flatten)]
@@ -56,6 +56,9 @@ pub(crate) enum SiteVerb {
         /// Its web server, or the server of its database, is gone for good: archive and remove what the other has
         #[arg(long)]
         offline: bool,
+        /// Its database cannot be dumped whole: archive what can be saved, and a list of what cannot
+        #[arg(long)]
+        incomplete: bool,
     },
     /// Print a link that logs its first visitor in as the first account, once
     #[command(after_help = "The link is a secret: it works for whoever opens it first.\n\nExamples:\n  aegir site login example.org")]

@@ -37,8 +37,8 @@ pub(crate) async fn site(verb: SiteVerb, session: &Session) -> Result<u8> {
             let next = format!("aegir site enable {uri}");
             change::run(&Wanted::new(state(uri, SiteState::Disabled)).next(next), &one.change, session).await
         }
-        SiteVerb::Delete { one, offline } => {
-            let request = Request::DeleteSite { site: SiteUri::parse(&one.site)?, offline };
+        SiteVerb::Delete { one, offline, incomplete } => {
+            let request = Request::DeleteSite { site: SiteUri::parse(&one.site)?, offline, incomplete };
             change::run(&Wanted::new(request).asking().next("aegir site list"), &one.change, session).await
         }
         SiteVerb::Login { site } => login(&SiteUri::parse(&site)?, session).await,

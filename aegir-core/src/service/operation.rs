@@ -43,6 +43,9 @@ pub struct Dump<'a> {
     pub server: &'a ServerName,
     /// The file there, mode 0600.
     pub file: &'a Utf8Path,
+    /// An operator agreed to a dump that is not whole: what it leaves out is written to this file beside it, and the
+    /// database goes only after the commit, for it cannot come back.
+    pub notes: Option<&'a Utf8Path>,
 }
 
 /// What to plan. A type that has nothing to do for one answers with an empty plan.
@@ -106,14 +109,22 @@ pub enum Operation<'a> {
         /// The site; a disabled one gets a virtual host that says so.
         site: &'a SiteContext,
     },
-    /// Database services: dump a site's database to a file.
+    /// Bring a site to rest, so that nobody writes to it any more: web services answer with a notice, database services let
+    /// its users only read, applications move its files away.
+    QuiesceSite {
+        /// The site.
+        site: &'a SiteContext,
+        /// Where its directory goes: a new directory whose parent nobody but Aegir enters; nothing stands at either.
+        aside: &'a Utf8Path,
+    },
+    /// Database services: dump a site's database to a file. What cannot be dumped is an error, unless it is to be noted.
     DumpSite {
         /// The site.
         site: &'a SiteContext,
         /// Where to; nothing stands there.
         into: Dump<'a>,
     },
-    /// Remove a site. Everything but clean-up must be able to come back. A `dump` holds the database.
+    /// Remove a site that is at rest. Everything but clean-up must be able to come back. A `dump` holds the database.
     DeleteSite {
         /// The site.
         site: &'a SiteContext,
@@ -134,6 +145,7 @@ impl Operation<'_> {
             Self::ProvideDatabase { .. } => "provide database",
             Self::InstallSite { .. } => "install site",
             Self::VerifySite { .. } => "verify site",
+            Self::QuiesceSite { .. } => "quiesce site",
             Self::DumpSite { .. } => "dump site",
             Self::DeleteSite { .. } => "delete site",
         }

@@ -1,4 +1,4 @@
-//! Which requests destroy something that is live, or that nothing is kept of: an operator types its name first.
+//! Which requests destroy something that is live, or of which not all is kept: an operator types its name first.
 
 use super::Request;
 use crate::Result;
@@ -12,6 +12,7 @@ pub(super) async fn name(request: &Request, gone: &[ServerName], cx: &PlanContex
     let (server, name) = match request {
         Request::DeleteServer { server, .. } => (Some(server.clone()), server.to_string()),
         Request::DeletePlatform { platform, .. } => (of_platform(platform, cx).await?, platform.to_string()),
+        Request::DeleteSite { site, incomplete: true, .. } => return Ok(Some(site.to_string())),
         Request::DeleteSite { site, .. } => match cx.inventory().site(site).await? {
             Some(found) => {
                 let web = of_platform(&found.platform, cx).await?;

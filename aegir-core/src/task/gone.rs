@@ -66,7 +66,7 @@ pub(super) fn explain(request: &Request, error: Error) -> Error {
     let command = match request {
         Request::DeleteServer { server, offline: false } => format!("server delete {server}"),
         Request::DeletePlatform { platform, offline: false } => format!("platform delete {platform}"),
-        Request::DeleteSite { site, offline: false } => format!("site delete {site}"),
+        Request::DeleteSite { site, offline: false, .. } => format!("site delete {site}"),
         _ => return error,
     };
     if error.kind() != ErrorKind::Unreachable {

@@ -73,7 +73,7 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         Request::InstallSite(new) => site_install::plan(new, &cx).await,
         Request::VerifySite { site } => site_verify::plan(site, &cx).await,
         Request::ChangeSite(change) => site_change::plan(change, &cx).await,
-        Request::DeleteSite { site, offline } => site_delete::plan(site, *offline, &cx).await,
+        Request::DeleteSite { site, offline, incomplete } => site_delete::plan(site, *offline, *incomplete, &cx).await,
     };
     let draft = draft.map_err(|error| gone::explain(request, error))?;
     let mut planned = Planned::new(draft.kind, draft.subject.clone(), draft.title);

@@ -66,6 +66,9 @@ pub enum Request {
         /// Its web server, or the server of its database, is gone: archive and remove what the other has.
         #[serde(default)]
         offline: bool,
+        /// Its database cannot be dumped whole: archive what can be saved, and a list of what cannot.
+        #[serde(default)]
+        incomplete: bool,
     },
 }
 

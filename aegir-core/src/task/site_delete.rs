@@ -1,7 +1,9 @@
-//! Archives a site, then removes it; what destroys comes last.
+//! Brings a site to rest, archives it, then removes it; what destroys comes last.
+//!
+//! Whatever the site acknowledged is in the archive: from the moment on that it is at rest, it acknowledges nothing.
 
 use super::{Draft, find, gone, site_verify};
-use crate::action::{FetchFile, ForgetSite, MakeDir, PackArchive, PurgeTree, Strike};
+use crate::action::{FetchFile, ForgetSite, MakeDir, PackArchive, PurgeTree, RequireStill, Strike};
 use crate::entity::{EntityRef, Owner, Server, SiteContext};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Plan;
@@ -9,7 +11,7 @@ use crate::server::Permissions;
 use crate::service::{Dump, Operation, PlanContext};
 use crate::{Error, Result};
 
-pub(super) async fn plan(uri: &SiteUri, offline: bool, cx: &PlanContext<'_>) -> Result<Draft> {
+pub(super) async fn plan(uri: &SiteUri, offline: bool, incomplete: bool, cx: &PlanContext<'_>) -> Result<Draft> {
     let site = match find::site(cx.inventory(), uri).await {
         Err(missing) if offline => return gone::never_made("site.delete", EntityRef::Site(uri.clone()), missing, cx).await,
         site => find::site_context(cx.inventory(), site?).await?,
@@ -22,26 +24,44 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, cx: &PlanContext<'_>) -> 
     // Where the files are; without them, where the database is.
     let holder = if lost(&site.web) { &site.db } else { &site.web };
     let work = holder.backup_dir().join(format!(".{}-{stamp}", uri.file_name()));
-    let dump = Dump { server: &holder.name, file: &work.join("database.sql") };
+    let (file, notes) = (work.join("database.sql"), work.join("database-left-out.sql"));
+    let dump = Dump { server: &holder.name, file: &file, notes: incomplete.then_some(notes.as_path()) };
     let kept = master.backup_dir().join(format!("{}-{stamp}.tar.zst", uri.file_name()));
     // Backups are the master's: what is packed elsewhere is brought here, and its first copy goes with the rest.
     let elsewhere = holder.name != master.name;
     let archive = if elsewhere { work.join("site.tar.zst") } else { kept.clone() };
+    // On the same file system, so that taking away and putting back are one rename each.
+    let directory = site.directory();
+    let hidden = format!(".deleted-{}-{stamp}", uri.file_name());
+    let aside = directory.with_file_name(hidden).join(uri.file_name());
 
+    let quiesce = Operation::QuiesceSite { site: &site, aside: &aside };
     let delete = Operation::DeleteSite { site: &site, dump };
     let (mut plan, mut removal) = (Plan::empty(), Plan::empty());
     let mut pack = PackArchive { archive: archive.clone(), directories: Vec::new(), files: Vec::new() };
+    let mut still = None;
     if !lost(holder) {
         plan = plan.then(&holder.name, &owner, &MakeDir { path: work.clone(), permissions: Permissions::mode(0o700) })?;
     }
     if !lost(&site.web) {
-        pack.directories.push(site.directory());
+        plan = plan.and_then(cx.service_type(&site.web, "web")?.plan(&quiesce, cx).await?);
+    }
+    if !lost(&site.db) {
+        plan = plan.and_then(cx.service_type(&site.db, "db")?.plan(&quiesce, cx).await?);
+    }
+    if !lost(&site.web) {
         let application = cx.registry().application_named(&site.platform.codebase.application)?;
+        if cx.observe(&site.web.name).await?.stat(&directory).await?.is_some() {
+            let wait = RequireStill { path: aside.clone(), since: None };
+            plan = plan.and_then(application.plan(&quiesce, cx).await?).then(&site.web.name, &owner, &wait)?;
+            pack.directories.push(aside.clone());
+            still = Some(RequireStill { path: aside, since: (!lost(&site.db)).then(|| file.clone()) });
+        }
         removal = removal.and_then(cx.service_type(&site.web, "web")?.plan(&delete, cx).await?);
         removal = removal.and_then(application.plan(&delete, cx).await?);
     }
     if !lost(&site.db) {
-        pack.files.push(dump.file.to_owned());
+        pack.files.extend([Some(file.as_path()), dump.notes].into_iter().flatten().map(ToOwned::to_owned));
         let db = cx.service_type(&site.db, "db")?;
         plan = plan.and_then(db.plan(&Operation::DumpSite { site: &site, into: dump }, cx).await?);
         removal = removal.and_then(db.plan(&delete, cx).await?);
@@ -51,6 +71,9 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, cx: &PlanContext<'_>) -> 
         if elsewhere {
             plan = plan.then(&master.name, &owner, &FetchFile { from: holder.name.clone(), path: archive, into: kept })?;
         }
+    }
+    if let Some(still) = still {
+        plan = plan.then(&site.web.name, &owner, &still)?;
     }
     plan = plan.and_then(removal);
     if offline {

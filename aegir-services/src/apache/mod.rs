@@ -72,6 +72,7 @@ impl ServiceType for Apache {
             Operation::DeletePlatform { platform, server } => platform::delete(&self.config, platform, server, cx).await,
             Operation::InstallSite { site, .. } => site::install(&self.config, site, cx).await,
             Operation::VerifySite { site } => site::verify(&self.config, site, cx).await,
+            Operation::QuiesceSite { site, .. } => site::quiesce(&self.config, site, cx).await,
             Operation::DeleteSite { site, .. } => site::delete(&self.config, site, cx).await,
             other => Err(Error::new(ErrorKind::Unsupported, format!("apache cannot {}", other.name()))),
         }

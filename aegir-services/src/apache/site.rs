@@ -32,6 +32,13 @@ pub(super) async fn verify(config: &Config, site: &SiteContext, cx: &PlanContext
     configured(config, site, page, cx).await
 }
 
+/// The notice in its place: what was asked before is answered, nothing new comes to the site.
+pub(super) async fn quiesce(config: &Config, site: &SiteContext, cx: &PlanContext<'_>) -> Result<Plan> {
+    let mut resting = site.clone();
+    resting.site.state = SiteState::Disabled;
+    verify(config, &resting, cx).await
+}
+
 async fn configured(config: &Config, site: &SiteContext, page: Page, cx: &PlanContext<'_>) -> Result<Plan> {
     refuse_wildcards(&site.platform.docroot())?;
     let hosts = hosts(site);

@@ -1,4 +1,6 @@
 //! How to connect as the administrator: data for plans and journals, the password sealed.
+//!
+//! What crosses a network is encrypted, unless it goes through a tunnel of ours or an operator said otherwise.
 
 use std::time::Duration;
 
@@ -52,6 +54,21 @@ impl Reach for PlanContext<'_> {
     }
 }
 
+/// How a connection is protected that goes over TCP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tls {
+    /// It leaves the machine through a tunnel or not at all, or an operator wants it so: encrypted only where the server
+    /// offers it.
+    #[default]
+    Offered,
+    /// Encrypted; whoever answers is believed.
+    Demanded,
+    /// Encrypted, and the server proves its host name to this authority: a PEM file on the master; `None` for those that
+    /// the machine trusts.
+    Proved(Option<String>),
+}
+
 /// How to connect to a database server.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Access {
@@ -69,6 +86,9 @@ pub struct Access {
     /// The password; without one the database server knows the account that comes through its socket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Sealed>,
+    /// How it is protected over TCP.
+    #[serde(default)]
+    pub tls: Tls,
 }
 
 impl Access {
@@ -82,6 +102,7 @@ impl Access {
             socket: None,
             user: "aegir".to_owned(),
             password: Some(Sealed::from_stored(String::new())),
+            tls: Tls::default(),
         }
     }
 
@@ -105,16 +126,22 @@ impl Access {
             Some(socket) => Some(cx.tunnel(&self.server, socket.as_str().into()).await?),
             None => None,
         };
+        let Some(tunnel) = tunnel else { return Ok(self.over_tcp(password).await) };
         // Only a socket that stands is worth a try: a stopped server has none, and TCP then says so.
-        if let Some(tunnel) = tunnel.filter(|t| t.path().exists()) {
-            match Session::open(self.options(password.as_ref()).socket(tunnel.path()), password.clone(), CONNECT).await {
-                // Over a socket MySQL 8 expects what this client only sends over TCP: a second way is worth a try. From
-                // another machine it would lead to whoever listens here.
-                Err(Fault::Refused { .. } | Fault::Protocol(_)) if tunnel.is_direct() => {}
-                other => return Ok(other),
-            }
+        if !tunnel.path().exists() {
+            return Ok(self.over_tcp(password).await);
         }
-        Ok(Session::open(self.options(password.as_ref()), password, CONNECT).await)
+        let first = Session::open(self.options(password.as_ref()).socket(tunnel.path()), password.clone(), CONNECT).await;
+        // Over a socket MySQL 8 expects what this client only sends over TCP: a second way is worth a try. From another
+        // machine it would lead to whoever listens here. What the first way said is the cause, should both fail.
+        match &first {
+            Err(Fault::Refused { .. } | Fault::Protocol(_)) if tunnel.is_direct() => Ok(self.over_tcp(password).await.or(first)),
+            _ => Ok(first),
+        }
+    }
+
+    async fn over_tcp(&self, password: Option<SecretString>) -> Result<Session, Fault> {
+        Session::open(self.options(password.as_ref()), password, CONNECT).await
     }
 
     fn options(&self, password: Option<&SecretString>) -> MySqlConnectOptions {
@@ -124,13 +151,21 @@ impl Access {
             .host(host)
             .port(self.port)
             .username(&self.user)
-            .ssl_mode(MySqlSslMode::Disabled)
+            .ssl_mode(match &self.tls {
+                Tls::Offered => MySqlSslMode::Preferred,
+                Tls::Demanded => MySqlSslMode::Required,
+                Tls::Proved(_) => MySqlSslMode::VerifyIdentity,
+            })
             .charset("utf8mb4")
             .pipes_as_concat(false)
             .no_engine_substitution(false)
             .timezone(None)
             // Statements hold passwords; they are never logged.
             .disable_statement_logging();
+        let options = match &self.tls {
+            Tls::Proved(Some(file)) => options.ssl_ca(file),
+            _ => options,
+        };
         match password {
             Some(password) => options.password(password.expose_secret()),
             None => options,

@@ -4,11 +4,12 @@ use aegir_core::Result;
 use aegir_core::entity::Server;
 use aegir_core::service::{Check, PlanContext, as_root};
 
+use super::account::{names_hint, needs_names, skips_names};
 use super::database::COLLATION;
 use super::fault::explain;
 use super::rights::{GRANT_ADMIN, missing};
 use super::session::Session;
-use super::{Access, Config, quote};
+use super::{Access, Config, Tls, quote};
 
 pub(super) async fn all(config: &Config, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
     let client = match server.facts()?.db_client.as_ref() {
@@ -21,7 +22,11 @@ pub(super) async fn all(config: &Config, server: &Server, cx: &PlanContext<'_>) 
         Err(error) => Err(error),
     };
     match opened {
-        Ok((access, mut session)) => checks.extend(inside(&access, &mut session).await?),
+        Ok((access, mut session)) => {
+            checks.extend(inside(&access, &mut session).await?);
+            checks.extend(names(&access, &mut session, server, cx).await?);
+            checks.extend(protection(config, server));
+        }
         Err(error) => checks.push(Check::fail("db.reachable", error.chain().join(": "), error.hints().join("; "))),
     }
     Ok(checks)
@@ -58,6 +63,34 @@ async fn inside(access: &Access, session: &mut Session) -> Result<Vec<Check>> {
             Check::pass("db.utf8mb4", COLLATION)
         },
     ])
+}
+
+/// Users are known by the names of their hosts, as far as there are such.
+async fn names(access: &Access, session: &mut Session, server: &Server, cx: &PlanContext<'_>) -> Result<Option<Check>> {
+    if !skips_names(session).await.map_err(|f| explain(access, &f))? {
+        return Ok(None);
+    }
+    let mut named = Vec::new();
+    for summary in cx.inventory().sites(&aegir_core::inventory::SiteFilter::default()).await? {
+        let site = cx.inventory().site(&summary.uri).await?;
+        let here = site.filter(|site| site.database.server == server.name && site.database.grants.iter().any(needs_names));
+        named.extend(here.map(|site| site.uri.to_string()));
+    }
+    let evidence = format!("skip-name-resolve is set, and the users of {} are known by host names", named.join(", "));
+    Ok((!named.is_empty()).then(|| Check::fail("db.names", evidence, names_hint(server.name.as_str()))))
+}
+
+/// How what crosses a network is protected, where something does.
+fn protection(config: &Config, server: &Server) -> Option<Check> {
+    let edit = |setting: &str| format!("`aegir server edit {} --set db.{setting}`", server.name);
+    match config.protection() {
+        Tls::Proved(_) => Some(Check::pass("db.tls", format!("encrypted; {} proves who it is", config.host))),
+        Tls::Demanded => Some(Check::warn("db.tls", format!("encrypted; whoever answers as {} is believed", config.host), edit("ca=FILE"))),
+        Tls::Offered if !config.tls => {
+            Some(Check::warn("db.tls", format!("what goes to {} can be read on the way", config.host), edit("tls=true")))
+        }
+        Tls::Offered => None,
+    }
 }
 
 /// `10.11.6-MariaDB-0+deb12u1`, `8.0.36`.

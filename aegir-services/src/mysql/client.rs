@@ -1,4 +1,7 @@
 //! The servers' own command line clients, with the password on a descriptor and never in arguments.
+//!
+//! A dump is data: it is loaded by a client that obeys no command in it, touches no file, and reads no other options. What
+//! it can do to the database server is what its user can.
 
 use std::time::Duration;
 
@@ -10,13 +13,31 @@ use camino::Utf8Path;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Access;
+use super::access::Tls;
 
-/// How long dumping or loading may take.
-const LIMIT: Duration = Duration::from_secs(6 * 3600);
+/// How long dumping, loading or reading a dump may take.
+pub(super) const LIMIT: Duration = Duration::from_secs(6 * 3600);
+
+/// Rows as large as any server takes; memory is used as it is needed.
+const LARGEST_PACKET: &str = "--max-allowed-packet=1073741824";
+
+/// Arguments: the file, then what the dumping client takes. The options come on descriptor 3. What is dumped names no
+/// definer: whoever loads it defines it. Rows begin no line with these words, for line breaks in them are written `\n`.
+const DUMP: &str = r#"file=$1; shift
+failed=$({ { mysqldump --defaults-file=/dev/fd/3 "$@" 3<&0 </dev/null 4>&-; echo $? >&4; } | LC_ALL=C sed -E \
+  -e 's#^(/\*!50013) DEFINER=`([^`]|``)*`(@`([^`]|``)*`)? #\1 #' \
+  -e 's#^(/\*!50003 CREATE\*/) /\*!50017 DEFINER=`([^`]|``)*`(@`([^`]|``)*`)?\*/ #\1 #' \
+  -e 's#^(/\*!50106 CREATE\*/) /\*!50117 DEFINER=`([^`]|``)*`(@`([^`]|``)*`)?\*/ #\1 #' \
+  -e 's#^CREATE DEFINER=`([^`]|``)*`(@`([^`]|``)*`)? #CREATE #' >"$file" || echo 1 >&4; } 4>&1)
+case $failed in 0) exec sync -- "$file" "${file%/*}" ;; *) exit 1 ;; esac"#;
 
 /// The file's standard input is the dump; the options come on descriptor 3. `source FILE` would be shorter, but MariaDB's
 /// client ends with status 0 when a statement in such a file fails.
-const LOAD: &str = "exec mysql --defaults-file=/dev/fd/3 --batch --default-character-set=utf8mb4 --database=\"$2\" 3<&0 <\"$1\"";
+const LOAD: &str = r#"from=$1; shift; exec mysql --defaults-file=/dev/fd/3 "$@" 3<&0 <"$from""#;
+
+/// What keeps the loading client from everything but sending statements. MariaDB and MySQL each know one of the loose ones.
+const SANDBOX: &[&str] =
+    &["--batch", "--binary-mode", "--local-infile=0", "--loose-sandbox", "--loose-system-command=0", "--skip-reconnect"];
 
 /// An option file as text.
 fn options(access: &Access, keyring: &Keyring) -> Result<SecretString> {
@@ -26,6 +47,11 @@ fn options(access: &Access, keyring: &Keyring) -> Result<SecretString> {
     }
     if let Some(socket) = &access.socket {
         text.push_str(&format!("socket={}\n", quoted(socket)?));
+    }
+    if let Tls::Proved(authority) = &access.tls {
+        let file = authority.as_deref().unwrap_or("/etc/ssl/certs/ca-certificates.crt");
+        // Each kind of client knows one of the two.
+        text.push_str(&format!("ssl-ca={}\nloose-ssl-verify-server-cert\nloose-ssl-mode=VERIFY_IDENTITY\n", quoted(file)?));
     }
     Ok(SecretString::from(text))
 }
@@ -38,42 +64,80 @@ fn quoted(value: &str) -> Result<String> {
     Ok(format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-/// Dumps a database into a file that stands there, with its mode.
-pub(super) fn dump(access: &Access, database: &DatabaseName, into: &Utf8Path, keyring: &Keyring) -> Result<Command> {
-    Ok(Command::new("mysqldump")
-        .args([
-            "--defaults-file=/dev/stdin",
-            "--single-transaction",
-            "--quick",
-            "--routines",
-            "--triggers",
-            "--events",
-            "--hex-blob",
-            "--no-tablespaces",
-            "--default-character-set=utf8mb4",
-        ])
-        .arg(format!("--result-file={into}"))
-        .arg("--")
-        .arg(database.as_str())
+fn client(script: &str, file: &Utf8Path, access: &Access, keyring: &Keyring) -> Result<Command> {
+    Ok(Command::new("sh")
+        .args(["-c", script, "client"])
+        .arg(file)
+        // Read by MySQL's clients in spite of the other options.
+        .env("MYSQL_TEST_LOGIN_FILE", "/dev/null")
         .input(Input::Secret(options(access, keyring)?))
         .timeout(LIMIT))
 }
 
+/// What a dump leaves out and how long its statements may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// The packet that the server takes.
+    pub(super) packet: u64,
+    /// Tables and views that cannot be read.
+    pub(super) without: &'a [String],
+    /// Whether procedures and functions are in it.
+    pub(super) routines: bool,
+}
+
+/// Dumps a database into a file that stands there, with its mode; it is on the disk when this ends well.
+///
+/// Blobs are written as they are and not as hexadecimal digits, which would be twice as long: what came in in one statement
+/// fits into one again.
+pub(super) fn dump(access: &Access, database: &DatabaseName, into: &Utf8Path, wanted: Wanted<'_>, keyring: &Keyring) -> Result<Command> {
+    let several_rows = (wanted.packet / 2).clamp(4096, 1 << 20);
+    Ok(client(DUMP, into, access, keyring)?
+        .args([
+            "--single-transaction",
+            "--quick",
+            "--triggers",
+            "--events",
+            "--skip-hex-blob",
+            "--no-tablespaces",
+            "--default-character-set=utf8mb4",
+            "--loose-set-gtid-purged=OFF",
+            "--loose-column-statistics=0",
+            LARGEST_PACKET,
+        ])
+        .arg(format!("--net-buffer-length={several_rows}"))
+        .args(wanted.routines.then_some("--routines"))
+        .args(wanted.without.iter().map(|name| format!("--ignore-table={database}.{name}")))
+        .arg("--")
+        .arg(database.as_str()))
+}
+
 /// Loads a dump into a database; stops at the first error.
-pub(super) fn load(access: &Access, database: &DatabaseName, from: &Utf8Path, keyring: &Keyring) -> Result<Command> {
-    Ok(Command::new("sh")
-        .args(["-c", LOAD, "load"])
-        .arg(from)
-        .arg(database.as_str())
-        .input(Input::Secret(options(access, keyring)?))
-        .timeout(LIMIT))
+pub(super) fn load(access: &Access, database: &str, from: &Utf8Path, keyring: &Keyring) -> Result<Command> {
+    Ok(client(LOAD, from, access, keyring)?
+        .args(SANDBOX)
+        .args([LARGEST_PACKET, "--default-character-set=utf8mb4"])
+        .arg(format!("--database={database}")))
+}
+
+/// The command that loads a dump as a person would type it: the same, and nobody's command in it is obeyed.
+pub(super) fn load_by_hand(access: &Access, database: &DatabaseName, from: &Utf8Path) -> String {
+    let place = match &access.socket {
+        Some(socket) => format!("--socket={socket}"),
+        None => format!("--host={} --port={}", access.host, access.port),
+    };
+    format!(
+        "mysql --no-defaults {} {LARGEST_PACKET} {place} --user={} --password --database={database} < {from}",
+        SANDBOX.join(" "),
+        access.user
+    )
 }
 
 /// What a client said went wrong: its own lines, and not the statement it failed at, which is somebody's data.
 pub(super) fn complaint(stderr: &str) -> String {
     let lines: Vec<String> = stderr
         .lines()
-        .filter(|l| l.contains("ERROR") || l.starts_with("mysqldump:") || l.starts_with("mariadb-dump:") || l.starts_with("load:"))
+        .filter(|l| !l.contains("unknown variable 'loose-") && !l.contains("unknown option '--loose-"))
+        .filter(|l| ["mysqldump:", "mariadb-dump:", "client:", "sed:", "sync:", "ERROR"].iter().any(|begin| l.starts_with(begin)))
         .take(5)
         .map(|l| l.chars().take(400).collect())
         .collect();
@@ -97,13 +161,26 @@ mod tests {
             socket: None,
             user: "u".into(),
             password: Some(password),
+            tls: Tls::default(),
         };
         let database = DatabaseName::parse("d").unwrap();
-        let command = dump(&access, &database, "/b/x y.sql".into(), &keyring).unwrap();
+        let wanted = Wanted { packet: 1 << 24, without: &["v".to_owned()], routines: true };
+        let command = dump(&access, &database, "/b/x y.sql".into(), wanted, &keyring).unwrap();
         assert!(!format!("{command} {command:?} {:?}", command.input).contains("can"));
-        assert!(command.args.contains(&"--result-file=/b/x y.sql".to_owned()));
+        assert!(command.args.contains(&"/b/x y.sql".to_owned()) && command.args.contains(&"--ignore-table=d.v".to_owned()));
         assert!(std::str::from_utf8(command.input.bytes()).unwrap().contains("password=\"can\\\"a\\\\ry#\"\n"));
-        assert!(!load(&access, &database, "/b/x.sql".into(), &keyring).unwrap().to_string().contains("can"));
+        assert!(!load(&access, "d", "/b/x.sql".into(), &keyring).unwrap().to_string().contains("can"));
+    }
+
+    #[test]
+    fn a_person_loads_as_aegir_does() {
+        let keyring = Keyring::generate().unwrap();
+        let access = Access { password: None, ..Access::for_tests() };
+        let database = DatabaseName::parse("d").unwrap();
+        let ours = load(&access, "d", "/b/x.sql".into(), &keyring).unwrap();
+        let theirs = load_by_hand(&access, &database, "/b/x.sql".into());
+        assert!(ours.args.iter().filter(|arg| SANDBOX.contains(&arg.as_str())).all(|arg| theirs.contains(arg.as_str())), "{theirs}");
+        assert_eq!(ours.args.iter().filter(|arg| SANDBOX.contains(&arg.as_str())).count(), SANDBOX.len());
     }
 
     #[test]

@@ -7,11 +7,14 @@ use aegir_core::secret::Sealed;
 use aegir_core::{Error, Result};
 
 use super::Access;
+use super::access::Tls;
 
 /// MariaDB's and MySQL's own name for the machine itself; clients take the Unix socket for it.
 pub(super) const LOCALHOST: &str = "localhost";
 /// Their usual port.
 pub(super) const PORT: u16 = 3306;
+/// The authorities that the machine itself trusts.
+const SYSTEM: &str = "system";
 /// Debian's socket, where PHP and the clients look for `localhost`.
 pub(super) const SOCKET: &str = "/run/mysqld/mysqld.sock";
 
@@ -38,6 +41,22 @@ pub struct Config {
     /// The administrator's password, sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Sealed>,
+    /// Whether a connection that crosses a network must be encrypted; `false` only where the network between is yours alone.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub tls: bool,
+    /// The authority that proves who answers at `host`: a PEM file on the master, or `system` for those that the master
+    /// trusts. Unset: encrypted, and whoever answers is believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn localhost() -> String {
@@ -70,6 +89,10 @@ impl Config {
         if self.port == 0 {
             return Err(Error::invalid("the port of mysql must be 1 to 65535"));
         }
+        match self.ca.as_deref() {
+            None | Some(SYSTEM) => {}
+            Some(file) => drop(aegir_core::name::absolute_path("ca of mysql", file)?),
+        }
         self.socket.as_deref().map_or(Ok(()), |s| aegir_core::name::absolute_path("socket of mysql", s).map(drop))
     }
 
@@ -92,7 +115,19 @@ impl Config {
         let socket = socket.then(|| self.socket.clone().unwrap_or_else(|| SOCKET.to_owned()));
         let (host, password) = (self.host.clone(), self.password.clone());
         let user = if password.is_some() { &self.user } else { &server.user };
-        Ok(Access { server: server.name.clone(), host, port: self.port, socket, user: user.clone(), password })
+        let tls = if socket.is_some() { Tls::Offered } else { self.protection() };
+        Ok(Access { server: server.name.clone(), host, port: self.port, socket, user: user.clone(), password, tls })
+    }
+
+    /// How a connection over TCP from the master is protected.
+    pub(super) fn protection(&self) -> Tls {
+        let stays = self.host == LOCALHOST || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        match self.ca.as_deref() {
+            _ if stays || !self.tls => Tls::Offered,
+            None => Tls::Demanded,
+            Some(SYSTEM) => Tls::Proved(None),
+            Some(file) => Tls::Proved(Some(file.to_owned())),
+        }
     }
 }
 
@@ -115,9 +150,22 @@ mod tests {
             serde_json::json!({"socket": "../x"}),
             serde_json::json!({"listen": "0.0.0.0\nskip-grant-tables"}),
             serde_json::json!({"listen": "db.example.com"}),
+            serde_json::json!({"ca": "ca.pem"}),
         ] {
             assert!(config(bad.clone()).check().is_err(), "{bad}");
         }
         assert!(serde_json::from_value::<Config>(serde_json::json!({"hots": "x"})).is_err());
+    }
+
+    #[test]
+    fn what_crosses_a_network_is_encrypted() {
+        let of = |value| config(value).protection();
+        for near in ["localhost", "127.0.0.1", "::1"] {
+            assert_eq!(of(serde_json::json!({ "host": near })), Tls::Offered);
+        }
+        assert_eq!(of(serde_json::json!({"host": "db.example.com"})), Tls::Demanded);
+        assert_eq!(of(serde_json::json!({"host": "10.0.0.2", "ca": "/etc/ca.pem"})), Tls::Proved(Some("/etc/ca.pem".into())));
+        assert_eq!(of(serde_json::json!({"host": "10.0.0.2", "ca": "system"})), Tls::Proved(None));
+        assert_eq!(of(serde_json::json!({"host": "10.0.0.2", "tls": false})), Tls::Offered);
     }
 }

@@ -1,16 +1,13 @@
-//! Drops a database of which a dump exists; undo brings it back from the dump.
+//! Drops a database of which a dump exists; undo brings it back from the very dump that stood there.
 
 use aegir_core::action::{Action, Claims, Context};
 use aegir_core::name::{DatabaseName, ServerName};
 use aegir_core::plan::{Change, Diff};
-use aegir_core::server::Output;
 use aegir_core::{Error, Result};
-use camino::Utf8PathBuf;
 
-use super::client::{complaint, load};
 use super::database::{require_own, resource};
-use super::dump::is_whole;
 use super::fault::explain;
+use super::loading::{Loader, is_whole, sum};
 use super::session::Session;
 use super::{Access, quote};
 
@@ -24,10 +21,8 @@ pub struct DropDatabase {
     pub access: Access,
     /// The database.
     pub database: DatabaseName,
-    /// Its dump.
-    pub dump: Utf8PathBuf,
-    /// The server that has the dump.
-    pub dump_server: ServerName,
+    /// Its dump, and who loads it should it have to come back.
+    pub loader: Loader,
 }
 
 /// The database as it was.
@@ -37,6 +32,8 @@ pub struct DroppedDatabase {
     created: Option<(String, String)>,
     /// How many tables and views it had: with fewer it was being dropped.
     tables: String,
+    /// The SHA-256 of its dump; nothing before there is one.
+    dump: Option<String>,
 }
 
 impl DropDatabase {
@@ -61,7 +58,7 @@ impl DropDatabase {
                 ),
             )
             .await?;
-        Ok(DroppedDatabase { created: set.zip(collation), tables: tables.unwrap_or_default() })
+        Ok(DroppedDatabase { created: set.zip(collation), tables: tables.unwrap_or_default(), dump: None })
     }
 
     async fn is_loading(&self, session: &mut Session) -> Result<bool> {
@@ -75,49 +72,43 @@ impl DropDatabase {
     /// Anew and whole: what an interrupted drop or load left is no base to load onto.
     async fn bring_back(&self, cx: &Context, session: &mut Session, set: &str, collation: &str) -> Result<()> {
         let name = quote::name(&self.database);
-        let server = cx.other_server(&self.dump_server).await?;
-        if !is_whole(&*server, &self.dump).await? {
-            return Err(self.no_dump());
-        }
         self.run(session, &format!("DROP DATABASE IF EXISTS {name}")).await?;
         self.run(session, &format!("CREATE DATABASE {name} CHARACTER SET {set} COLLATE {collation}")).await?;
         self.run(session, &format!("CREATE TABLE {name}.`{LOADING}` (id INT)")).await?;
-        let output = self.load(cx).await?;
-        if !output.ok() {
-            return Err(Error::failed(format!("loading database {} from {} on {}", self.database, self.dump, self.dump_server))
-                .context("server", &self.dump_server)
-                .context("database", &self.database)
-                .context("file", &self.dump)
-                .because(complaint(&output.error_text())));
-        }
+        self.loader.load(cx, &self.access, session, &self.database).await.map_err(|e| e.context("database", &self.database))?;
         self.run(session, &format!("DROP TABLE {name}.`{LOADING}`")).await
     }
 
-    /// As the administrator: the site's own user is gone. On the database server's machine where the dump is there, else
-    /// from the master, which reaches both.
-    async fn load(&self, cx: &Context) -> Result<Output> {
-        if self.dump_server == self.access.server {
-            let server = cx.other_server(&self.dump_server).await?;
-            return server.run(&load(&self.access, &self.database, &self.dump, cx.keyring())?).await;
+    /// Refuses what is not the dump that stood there when the database was dropped.
+    async fn require_same_dump(&self, cx: &Context, before: &DroppedDatabase) -> Result<()> {
+        let server = cx.other_server(&self.loader.server).await?;
+        if !is_whole(&*server, &self.loader.dump).await? {
+            return Err(self.no_dump());
         }
-        let master = ServerName::master();
-        let brought = if self.dump_server == master { None } else { Some(cx.bring(&self.dump_server, &self.dump).await?) };
-        let dump = brought.as_ref().map_or(&*self.dump, |b| b.path());
-        let mut access = self.access.clone();
-        if let Some(socket) = &access.socket {
-            access.socket = Some(cx.other_server(&access.server).await?.forward(socket.as_str().into()).await?.path().to_string());
+        let now = sum(&*server, &self.loader.dump).await?;
+        if now == before.dump {
+            return Ok(());
         }
-        cx.other_server(&master).await?.run(&load(&access, &self.database, dump, cx.keyring())?).await
+        let none = || "none".to_owned();
+        Err(Error::refused(format!(
+            "{} on {} is not the dump of {} that was made, so it is not loaded",
+            self.loader.dump, self.loader.server, self.database
+        ))
+        .context("server", &self.loader.server)
+        .context("database", &self.database)
+        .context("file", &self.loader.dump)
+        .because(format!("SHA-256 {} now, {} then", now.unwrap_or_else(none), before.dump.clone().unwrap_or_else(none)))
+        .hint("put the right one there (the archive holds it as `database.sql`), then `aegir task retry` of this task; and look who changed it"))
     }
 
     fn no_dump(&self) -> Error {
         Error::refused(format!(
             "database {} has no whole dump at {} on {}, so it is not dropped",
-            self.database, self.dump, self.dump_server
+            self.database, self.loader.dump, self.loader.server
         ))
-        .context("server", &self.dump_server)
+        .context("server", &self.loader.server)
         .context("database", &self.database)
-        .context("file", &self.dump)
+        .context("file", &self.loader.dump)
     }
 }
 
@@ -134,12 +125,13 @@ impl Action for DropDatabase {
     }
 
     async fn observe(&self, cx: &Context) -> Result<DroppedDatabase> {
-        self.look(&mut self.access.connect(cx).await?).await
+        let dump = sum(&*cx.other_server(&self.loader.server).await?, &self.loader.dump).await?;
+        Ok(DroppedDatabase { dump, ..self.look(&mut self.access.connect(cx).await?).await? })
     }
 
     fn diff(&self, _cx: &Context, before: &DroppedDatabase) -> Result<Diff> {
         Ok(if before.created.is_some() {
-            Diff::new(Change::Remove, format!("- database {} ({} tables), dumped to {}\n", self.database, before.tables, self.dump))
+            Diff::new(Change::Remove, format!("- database {} ({} tables), dumped to {}\n", self.database, before.tables, self.loader.dump))
         } else {
             Diff::same()
         })
@@ -147,8 +139,7 @@ impl Action for DropDatabase {
 
     async fn apply(&self, cx: &Context, _before: &DroppedDatabase) -> Result<()> {
         require_own(cx, &resource(cx.server().name(), &self.database)).await?;
-        let server = cx.other_server(&self.dump_server).await?;
-        if !is_whole(&*server, &self.dump).await? {
+        if !is_whole(&*cx.other_server(&self.loader.server).await?, &self.loader.dump).await? {
             return Err(self.no_dump());
         }
         let mut session = self.access.connect(cx).await?;
@@ -159,13 +150,20 @@ impl Action for DropDatabase {
         let Some((set, collation)) = &before.created else { return Ok(()) };
         let mut session = self.access.connect(cx).await?;
         // Untouched: loading the dump would throw away what was written since.
-        if self.look(&mut session).await? == *before && !self.is_loading(&mut session).await? {
+        let now = self.look(&mut session).await?;
+        if now.created == before.created && now.tables == before.tables && !self.is_loading(&mut session).await? {
             return Ok(());
         }
+        self.require_same_dump(cx, before).await?;
         self.bring_back(cx, &mut session, set, collation).await
     }
 
     fn by_hand(&self, server: &ServerName) -> String {
-        format!("on {server}: `mysql -e 'CREATE DATABASE {}'`, then `mysql {} < {}`", quote::name(&self.database), self.database, self.dump)
+        format!(
+            "on {server}: `mysql -e 'CREATE DATABASE {}'` if it is gone, and all rights on it for {}; then {}",
+            quote::name(&self.database),
+            quote::account(&self.loader.user, &self.loader.host),
+            self.loader.by_hand(&self.database)
+        )
     }
 }

@@ -4,11 +4,11 @@ use aegir_core::Result;
 use aegir_core::action::{Action, Claims, Context};
 use aegir_core::name::{DatabaseUser, GrantHost, ServerName};
 use aegir_core::plan::{Change, Diff};
+use aegir_core::secret::Sealed;
 
-use super::fault::{Fault, explain};
-use super::grant::grants;
-use super::session::Session;
-use super::user::{created, resource};
+use super::account::{Account, Who};
+use super::fault::explain;
+use super::user::resource;
 use super::{Access, quote};
 
 /// Drops a user at a host.
@@ -20,41 +20,14 @@ pub struct DropUser {
     pub user: DatabaseUser,
     /// Where it connects from.
     pub host: GrantHost,
-}
-
-/// The statements that make the user as it was; the receipt is sealed as a whole.
-#[derive(Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct DroppedUser {
-    created: Option<String>,
-    grants: Vec<String>,
-}
-
-impl DropUser {
-    async fn look(&self, session: &mut Session) -> Result<DroppedUser, Fault> {
-        let created = created(session, &self.user, &self.host).await?;
-        let grants = if created.is_some() { grants(session, &self.user, &self.host).await? } else { Vec::new() };
-        Ok(DroppedUser { created, grants })
-    }
-
-    async fn bring_back(&self, session: &mut Session, before: &DroppedUser) -> Result<(), Fault> {
-        let now = self.look(session).await?;
-        if now == *before {
-            return Ok(());
-        }
-        let Some(statement) = &before.created else { return Ok(()) };
-        if now.created.is_none() {
-            session.run(statement).await?;
-        }
-        for grant in &before.grants {
-            session.run(grant).await?;
-        }
-        Ok(())
-    }
+    /// Its password, for a server that takes none by its hash.
+    pub password: Sealed,
 }
 
 impl Action for DropUser {
     const NAME: &'static str = "mysql.user.drop";
-    type Before = DroppedUser;
+    /// The statements that make the user as it was; the receipt is sealed as a whole.
+    type Before = Account;
 
     fn summary(&self) -> String {
         format!("drop database user {}@{}", self.user, self.host)
@@ -64,27 +37,24 @@ impl Action for DropUser {
         Claims::release(resource(server, &self.user, &self.host))
     }
 
-    async fn observe(&self, cx: &Context) -> Result<DroppedUser> {
+    async fn observe(&self, cx: &Context) -> Result<Account> {
         let mut session = self.access.connect(cx).await?;
-        self.look(&mut session).await.map_err(|f| explain(&self.access, &f))
+        Account::look(&mut session, &self.user, &self.host, &self.access).await
     }
 
-    fn diff(&self, _cx: &Context, before: &DroppedUser) -> Result<Diff> {
-        Ok(if before.created.is_some() {
-            Diff::new(Change::Remove, format!("- database user {}@{}\n", self.user, self.host))
-        } else {
-            Diff::same()
-        })
+    fn diff(&self, _cx: &Context, before: &Account) -> Result<Diff> {
+        Ok(if before.exists() { Diff::new(Change::Remove, format!("- database user {}@{}\n", self.user, self.host)) } else { Diff::same() })
     }
 
-    async fn apply(&self, cx: &Context, _before: &DroppedUser) -> Result<()> {
+    async fn apply(&self, cx: &Context, _before: &Account) -> Result<()> {
         let mut session = self.access.connect(cx).await?;
         session.run(&format!("DROP USER IF EXISTS {}", quote::account(&self.user, &self.host))).await.map_err(|f| explain(&self.access, &f))
     }
 
-    async fn undo(&self, cx: &Context, before: &DroppedUser) -> Result<()> {
+    async fn undo(&self, cx: &Context, before: &Account) -> Result<()> {
         let mut session = self.access.connect(cx).await?;
-        self.bring_back(&mut session, before).await.map_err(|f| explain(&self.access, &f))
+        let password = cx.keyring().open(&self.password)?;
+        before.bring_back(&mut session, &Who { user: &self.user, host: &self.host, password: &password }, &self.access).await
     }
 
     fn by_hand(&self, server: &ServerName) -> String {

@@ -1,18 +1,17 @@
-//! Dumps a database to a file, consistently, while its site writes.
+//! Dumps a database to a file so that the same server can load it.
 
 use aegir_core::action::{Action, Claims, Context};
-use aegir_core::entity::Resource;
+use aegir_core::entity::{EntityRef, Resource};
 use aegir_core::name::{DatabaseName, ServerName};
 use aegir_core::plan::{Change, Diff};
-use aegir_core::server::{Command, FileSpec, Permissions, Server};
+use aegir_core::server::{FileSpec, Permissions};
 use aegir_core::{Error, ErrorKind, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
-use super::Access;
-use super::client::{complaint, dump};
-
-/// How a whole dump ends; one cut short does not.
-const TRAILER: &str = "-- Dump completed";
+use super::client::{Wanted, complaint, dump};
+use super::left_out::{self, LeftOut};
+use super::loading::is_whole;
+use super::{Access, number};
 
 /// Dumps a database to a new file of mode 0600, on the server of the step, consistently.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -23,12 +22,22 @@ pub struct DumpDatabase {
     pub database: DatabaseName,
     /// The file; must not exist.
     pub into: Utf8PathBuf,
+    /// The largest packet that the database server takes.
+    pub packet: u64,
+    /// What an operator agreed to lose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salvage: Option<Salvage>,
 }
 
-/// Whether a file is a whole dump.
-pub(super) async fn is_whole(server: &dyn Server, dump: &Utf8Path) -> Result<bool> {
-    let output = server.run(&Command::new("tail").args(["-c", "200", "--"]).arg(dump)).await?;
-    Ok(output.ok() && output.text().contains(TRAILER))
+/// What a dump leaves out, and where that is written down.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Salvage {
+    /// The administrator, who still knows how the parts were made.
+    pub admin: Access,
+    /// What is left out.
+    pub parts: Vec<LeftOut>,
+    /// The file; must not exist.
+    pub notes: Utf8PathBuf,
 }
 
 impl DumpDatabase {
@@ -36,30 +45,44 @@ impl DumpDatabase {
         Error::conflict(format!("{} exists already", self.into)).context("file", &self.into)
     }
 
-    fn failed(&self, cx: &Context, why: String) -> Error {
+    fn failed(&self, cx: &Context, said: &str) -> Error {
+        let why = complaint(said);
         let error = Error::failed(format!("dumping database {} on {}", self.database, cx.server().name()))
             .context("server", cx.server().name())
             .context("database", &self.database)
             .context("file", &self.into);
-        let error = match () {
-            () if why.contains("Access denied") => error.hint(format!(
+        let error = match number::of(said) {
+            Some(1045 | 1698 | 1130 | 4151) => error.hint(format!(
                 "{} cannot log in; if it is the site's own user, `aegir site verify` of the site sets it right",
                 self.access.user
             )),
-            () if why.contains("Can't connect") || why.contains("2002") || why.contains("2003") => {
+            Some(2002 | 2003 | 2005) => {
                 error.with_kind(ErrorKind::Unreachable).hint(format!("on {}: `systemctl status mariadb`", self.access.server))
             }
-            () if why.contains("insufficient privileges") || why.contains("insufficent privileges") => error.hint(format!(
-                "a routine in {} was defined by another user: dump it from the database server's own machine, or define it as {}",
-                self.database, self.access.user
-            )),
-            () if why.contains("No space left") || why.contains("Errcode: 28") => {
+            _ if why.contains("No space left") || why.contains("Errcode: 28") => {
                 error.hint(format!("free some space: `df -h {}`", self.into))
             }
-            () => error,
+            _ => match &cx.owner().entity {
+                EntityRef::Site(uri) => error.hint(salvage_hint(uri.as_str())),
+                _ => error,
+            },
         };
         error.because(why)
     }
+
+    async fn write(&self, cx: &Context, path: &camino::Utf8Path, content: Vec<u8>) -> Result<()> {
+        cx.server().write(&FileSpec { path: path.to_owned(), content, permissions: Permissions::mode(0o600) }).await
+    }
+
+    /// Both files.
+    fn files(&self) -> impl Iterator<Item = &Utf8PathBuf> {
+        std::iter::once(&self.into).chain(self.salvage.iter().map(|salvage| &salvage.notes))
+    }
+}
+
+/// How a site goes whose database cannot be dumped whole.
+pub(super) fn salvage_hint(uri: &str) -> String {
+    format!("mend what is broken there, or delete the site with what can be saved: `aegir site delete {uri} --incomplete`")
 }
 
 impl Action for DumpDatabase {
@@ -72,7 +95,7 @@ impl Action for DumpDatabase {
     }
 
     fn claims(&self, server: &ServerName) -> Claims {
-        Claims::acquire(Resource::path(server, &self.into))
+        Claims { acquire: self.files().map(|file| Resource::path(server, file)).collect(), release: Vec::new() }
     }
 
     async fn observe(&self, cx: &Context) -> Result<bool> {
@@ -81,34 +104,50 @@ impl Action for DumpDatabase {
 
     fn diff(&self, _cx: &Context, before: &bool) -> Result<Diff> {
         if *before {
-            Err(self.taken())
-        } else {
-            Ok(Diff::new(Change::Create, format!("+ {} mode 0600: database {}\n", self.into, self.database)))
+            return Err(self.taken());
         }
+        let mut text = format!("+ {} mode 0600: database {}\n", self.into, self.database);
+        for part in self.salvage.iter().flat_map(|salvage| &salvage.parts) {
+            text.push_str(&format!("  without {}\n", part.in_words()));
+        }
+        Ok(Diff::new(Change::Create, text))
     }
 
     async fn apply(&self, cx: &Context, before: &bool) -> Result<()> {
         if *before {
             return Err(self.taken());
         }
+        let left_out = self.salvage.iter().flat_map(|salvage| &salvage.parts);
+        let without: Vec<String> = left_out.clone().filter(|part| part.is_table()).map(|part| part.name.clone()).collect();
+        let wanted = Wanted { packet: self.packet, without: &without, routines: left_out.clone().all(LeftOut::is_table) };
+        if let Some(salvage) = &self.salvage {
+            let mut session = salvage.admin.connect(cx).await?;
+            let text = left_out::describe(&mut session, &salvage.admin, &self.database, &salvage.parts).await?;
+            self.write(cx, &salvage.notes, text.into_bytes()).await?;
+        }
         // Made empty first, with its mode: the client would make it readable by others.
-        cx.server().write(&FileSpec { path: self.into.clone(), content: Vec::new(), permissions: Permissions::mode(0o600) }).await?;
-        let command = dump(&self.access, &self.database, &self.into, cx.keyring())?;
-        let output = cx.server().run(&command).await?;
+        self.write(cx, &self.into, Vec::new()).await?;
+        let output = cx.server().run(&dump(&self.access, &self.database, &self.into, wanted, cx.keyring())?).await?;
         if !output.ok() {
-            return Err(self.failed(cx, complaint(&output.error_text())));
+            return Err(self.failed(cx, &output.error_text()));
         }
         if !is_whole(cx.server(), &self.into).await? {
-            return Err(self.failed(cx, format!("the dump does not end with “{TRAILER}”")));
+            return Err(self.failed(cx, "mysqldump: it ended well, and the dump does not"));
         }
         Ok(())
     }
 
     async fn undo(&self, cx: &Context, before: &bool) -> Result<()> {
-        if *before { Ok(()) } else { cx.remove(&self.into).await }
+        if *before {
+            return Ok(());
+        }
+        for file in self.files() {
+            cx.remove(file).await?;
+        }
+        Ok(())
     }
 
     fn by_hand(&self, server: &ServerName) -> String {
-        format!("on {server}: `rm {}`", self.into)
+        format!("on {server}: `rm {}`", self.files().map(|file| file.as_str()).collect::<Vec<_>>().join(" "))
     }
 }

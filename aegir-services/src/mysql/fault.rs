@@ -18,6 +18,8 @@ pub(super) enum Fault {
     Silent(String),
     /// No answer within that time.
     Timeout(Duration),
+    /// No encryption that both accept.
+    Insecure(String),
     /// Something else between the two.
     Protocol(String),
 }
@@ -27,12 +29,31 @@ const WRONG_PASSWORD: &[u16] = &[1045, 1698];
 const RIGHTS_MISSING: &[u16] = &[1044, 1142, 1227, 1370, 1410];
 const HOST_NOT_ALLOWED: u16 = 1130;
 const TOO_MANY: u16 = 1040;
+/// 1819 the password does not satisfy the policy · 1290 a password is not taken by its hash.
+const POLICY: &[u16] = &[1819, 1290];
+/// MySQL's word for what MariaDB calls a denied access.
+const NEEDS_TLS: u16 = 3159;
+const NO_SUCH_THREAD: u16 = 1094;
 /// 1141 no such grant · 1133 no such user in the table · 1396 the user operation failed: it does not exist · 3162 unknown account.
 const UNKNOWN: &[u16] = &[1141, 1133, 1396, 3162];
 
 impl Fault {
     pub(super) fn is_unknown(&self) -> bool {
         matches!(self, Self::Refused { number, .. } if UNKNOWN.contains(number))
+    }
+
+    /// The server's own answer, whatever it says.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
+    /// The server's password policy forbids it.
+    pub(super) fn is_policy(&self) -> bool {
+        matches!(self, Self::Refused { number, .. } if POLICY.contains(number))
+    }
+
+    pub(super) fn is_no_such_thread(&self) -> bool {
+        matches!(self, Self::Refused { number, .. } if *number == NO_SUCH_THREAD)
     }
 
     pub(super) fn is_wrong_password(&self) -> bool {
@@ -50,7 +71,7 @@ impl Fault {
     fn in_words(&self) -> String {
         match self {
             Self::Refused { number, message } => format!("ERROR {number}: {message}"),
-            Self::Silent(why) | Self::Protocol(why) => why.clone(),
+            Self::Silent(why) | Self::Insecure(why) | Self::Protocol(why) => why.clone(),
             Self::Timeout(limit) => format!("no answer within {} s", limit.as_secs()),
         }
     }
@@ -63,7 +84,10 @@ impl From<sqlx::Error> for Fault {
                 Some(answer) => Self::Refused { number: answer.number(), message: answer.message().to_owned() },
                 None => Self::Protocol(inner.to_string()),
             },
+            // The client's TLS tells what it does not believe as an error of input and output.
+            sqlx::Error::Io(inner) if inner.kind() == std::io::ErrorKind::InvalidData => Self::Insecure(inner.to_string()),
             sqlx::Error::Io(inner) => Self::Silent(inner.to_string()),
+            sqlx::Error::Tls(inner) => Self::Insecure(inner.to_string()),
             other => Self::Protocol(other.to_string()),
         }
     }
@@ -80,6 +104,14 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
                     name => format!("as root there: the script that `aegir server bootstrap {name}` prints makes the administrator"),
                 },
             )
+        }
+        Fault::Refused { number, .. } if *number == NEEDS_TLS => {
+            Error::refused(format!("the database server on {server} takes encrypted connections only"))
+                .hint(format!("`aegir server edit {server} --set db.tls=true`"))
+        }
+        Fault::Refused { number, .. } if POLICY.contains(number) => {
+            Error::refused(format!("the password policy of the database server on {server} takes no password that Aegir makes"))
+                .hint(format!("on {server}: `mysql -e \"SHOW VARIABLES LIKE '%password%'\"` shows what it wants; Aegir's have 24 letters, digits and signs, each at least once"))
         }
         Fault::Refused { number, .. } if *number == HOST_NOT_ALLOWED => {
             Error::refused(format!("the database server on {server} does not let this machine connect"))
@@ -103,9 +135,30 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
                 error
             }
         }
+        Fault::Insecure(why) if why.contains("does not support TLS") => {
+            Error::refused(format!("the database server at {} offers no encryption, and what goes there crosses a network", access.place()))
+                .hint("give it a certificate: `ssl_cert` and `ssl_key` in its configuration")
+                .hint(format!("if the network between is yours alone: `aegir server edit {server} --set db.tls=false`"))
+        }
+        Fault::Insecure(_) => Error::refused(format!("the database server at {} does not prove who it is", access.place()))
+            .hint(format!("`aegir server edit {server} --set db.ca=FILE` names the authority that signed its certificate, `system` for a public one")),
         Fault::Protocol(_) => Error::new(ErrorKind::Failed, format!("talking to the database server on {server} failed")),
     };
     error.context("server", server).because(fault.in_words())
+}
+
+/// What mends what a client met, by the number of the error.
+pub(super) fn number_hint(number: u16, database: &str) -> Option<String> {
+    Some(match number {
+        _ if WRONG_PASSWORD.contains(&number) || number == HOST_NOT_ALLOWED => {
+            format!("if it is the site's own user that cannot log in to {database}, `aegir site verify` of the site sets it right")
+        }
+        1044 | 1142 | 1227 | 1370 | 1410 => format!("it wants more than the site may: only what is in {database} itself is loaded"),
+        2002 | 2003 | 2005 | 2006 | 2013 => "look at the database server: `systemctl status mariadb`".to_owned(),
+        1153 | 1301 => format!("a row of {database} is larger than max_allowed_packet of the database server: raise it there"),
+        2026 => "its certificate is not believed: db.ca of the server names who signed it".to_owned(),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

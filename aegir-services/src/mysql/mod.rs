@@ -1,6 +1,7 @@
 //! The service type `mysql`: MariaDB 10.5 and later, MySQL 8.
 
 mod access;
+mod account;
 mod admin;
 mod check;
 mod client;
@@ -11,9 +12,14 @@ mod drop_user;
 mod dump;
 mod fault;
 mod grant;
+mod hold;
+mod left_out;
+mod loading;
 pub mod machine;
+mod number;
 mod plan;
 mod prepare;
+mod prove;
 mod provide;
 mod quote;
 mod rights;
@@ -21,14 +27,18 @@ mod seen;
 mod session;
 mod user;
 
-pub use access::Access;
+pub use access::{Access, Tls};
 pub use admin::AdminAccount;
 pub use config::Config;
 pub use database::CreateDatabase;
 pub use drop_database::DropDatabase;
 pub use drop_user::DropUser;
-pub use dump::DumpDatabase;
+pub use dump::{DumpDatabase, Salvage};
 pub use grant::Grant;
+pub use hold::HoldUser;
+pub use left_out::LeftOut;
+pub use loading::Loader;
+pub use prove::ProveDump;
 pub use user::CreateUser;
 
 use aegir_core::action::Actions;
@@ -56,7 +66,9 @@ impl Plugin for MySql {
         actions.add::<CreateDatabase>();
         actions.add::<CreateUser>();
         actions.add::<Grant>();
+        actions.add::<HoldUser>();
         actions.add::<DumpDatabase>();
+        actions.add::<ProveDump>();
         actions.add::<DropUser>();
         actions.add::<DropDatabase>();
     }
@@ -87,7 +99,8 @@ impl ServiceType for MySql {
             Operation::VerifyServer { .. } | Operation::DeleteServer { .. } => Ok(Plan::empty()),
             Operation::ProvideDatabase { owner, uri, web, db } => provide::plan(&self.config, owner, uri, web, db, cx).await,
             Operation::VerifySite { site } => plan::verify_site(&self.config, site, cx).await,
-            Operation::DumpSite { site, into } => plan::dump_site(&self.config, site, *into),
+            Operation::QuiesceSite { site, .. } => plan::quiesce_site(&self.config, site),
+            Operation::DumpSite { site, into } => plan::dump_site(&self.config, site, *into, cx).await,
             Operation::DeleteSite { site, dump } => plan::delete_site(&self.config, site, *dump, cx).await,
             other => Err(Error::new(ErrorKind::Unsupported, format!("mysql cannot {}", other.name()))),
         }

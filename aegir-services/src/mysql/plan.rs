@@ -1,12 +1,18 @@
 //! What a site's database needs when the site is verified, dumped, deleted.
 
 use aegir_core::entity::{Owner, SiteContext};
+use aegir_core::name::{DatabaseName, GrantHost};
 use aegir_core::plan::Plan;
 use aegir_core::service::{Dump, PlanContext};
 use aegir_core::{Error, Result};
 
 use super::database::exists;
-use super::{Access, Config, DropDatabase, DropUser, DumpDatabase, provide};
+use super::dump::{Salvage, salvage_hint};
+use super::fault::explain;
+use super::left_out::{self, LeftOut};
+use super::loading::{Loader, packet};
+use super::session::Session;
+use super::{Access, Config, DropDatabase, DropUser, DumpDatabase, HoldUser, ProveDump, Tls, provide};
 
 /// The database is there, and its users have their passwords and rights.
 pub(super) async fn verify_site(config: &Config, site: &SiteContext, cx: &PlanContext<'_>) -> Result<Plan> {
@@ -22,40 +28,110 @@ pub(super) async fn verify_site(config: &Config, site: &SiteContext, cx: &PlanCo
     provide::users(&access, database, &site.db, &Owner::from(&site.site), false)
 }
 
-/// On the database server's own machine the administrator dumps, who may read routines that others defined; on the web
-/// server the site's own user does, for only that one may connect from there.
-pub(super) fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_>) -> Result<Plan> {
+/// From here on nobody writes: its users may only read, and who was connected is not any more.
+pub(super) fn quiesce_site(config: &Config, site: &SiteContext) -> Result<Plan> {
+    let access = config.access(&site.db)?;
     let database = &site.site.database;
-    let access = if *into.server == site.db.name {
-        config.access(&site.db)?
-    } else {
-        Access {
-            server: site.db.name.clone(),
-            host: database.host.clone(),
-            port: database.port,
-            socket: None,
-            user: database.user.to_string(),
-            password: Some(database.password.clone()),
-        }
-    };
-    let dump = DumpDatabase { access, database: database.name.clone(), into: into.file.to_owned() };
-    Plan::empty().then(into.server, &Owner::from(&site.site), &dump)
+    let mut plan = Plan::empty();
+    for host in &database.grants {
+        let hold = HoldUser {
+            access: access.clone(),
+            database: database.name.clone(),
+            user: database.user.clone(),
+            host: host.clone(),
+            password: database.password.clone(),
+        };
+        plan = plan.then(&site.db.name, &Owner::from(&site.site), &hold)?;
+    }
+    Ok(plan)
 }
 
-/// Users first, then the database: nobody writes any more when it goes.
+/// On the database server's own machine the administrator dumps, who may read routines that others defined; on the web
+/// server the site's own user does, for only that one may connect from there.
+pub(super) async fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
+    let database = &site.site.database;
+    let admin = config.access(&site.db)?;
+    let mut session = admin.connect(cx).await?;
+    let beside = *into.server == site.db.name;
+    let parts = left_out::look(&mut session, &admin, &database.name, (!beside).then_some(&database.user), into.notes.is_some()).await?;
+    let words: Vec<String> = parts.iter().map(LeftOut::in_words).collect();
+    let salvage = match into.notes {
+        None if parts.is_empty() => None,
+        None => {
+            return Err(Error::refused(format!("database {} cannot be dumped whole", database.name))
+                .context("server", &site.db.name)
+                .context("database", &database.name)
+                .context("site", &site.site.uri)
+                .because(words.join("\n"))
+                .hint(salvage_hint(site.site.uri.as_str())));
+        }
+        Some(notes) => {
+            words.iter().for_each(|part| cx.warn(format!("the archive will not hold {part}")));
+            Some(Salvage { admin: admin.clone(), parts, notes: notes.to_owned() })
+        }
+    };
+    let access = if beside { admin.clone() } else { own_access(site) };
+    let packet = packet(&mut session, &admin).await?;
+    let dump = DumpDatabase { access, database: database.name.clone(), into: into.file.to_owned(), packet, salvage };
+    let (server, owner) = (into.server, Owner::from(&site.site));
+    let plan = Plan::empty().then(server, &owner, &dump)?;
+    if into.notes.is_some() {
+        return Ok(plan);
+    }
+    let scratch = DatabaseName::parse(&format!("{}_proof", database.name.as_str().get(..58).unwrap_or(database.name.as_str())))?;
+    let loader = loader(&admin, &mut session, site, into).await?;
+    plan.then(&site.db.name, &owner, &ProveDump { access: admin, database: database.name.clone(), scratch, loader })
+}
+
+/// As the site connects from its web server.
+fn own_access(site: &SiteContext) -> Access {
+    let database = &site.site.database;
+    Access {
+        server: site.db.name.clone(),
+        host: database.host.clone(),
+        port: database.port,
+        socket: None,
+        user: database.user.to_string(),
+        password: Some(database.password.clone()),
+        tls: Tls::Offered,
+    }
+}
+
+/// Who loads a dump: the site's user as it comes from the machine that has the dump.
+async fn loader(admin: &Access, session: &mut Session, site: &SiteContext, dump: Dump<'_>) -> Result<Loader> {
+    let database = &site.site.database;
+    let (server, file, user) = (dump.server.clone(), dump.file.to_owned(), database.user.clone());
+    if *dump.server == site.web.name {
+        let host = database.grants.first().cloned().ok_or_else(|| Error::internal("a database that nobody may use"))?;
+        return Ok(Loader { server, dump: file, access: own_access(site), user, host, passing: None });
+    }
+    // The web server is gone: the site's user comes the way that the administrator does, and so from elsewhere.
+    let seen = session.value("SELECT SUBSTRING_INDEX(USER(), '@', -1)").await.map_err(|f| explain(admin, &f))?;
+    let host = GrantHost::parse(&seen.unwrap_or_default().to_ascii_lowercase())?;
+    let own = own_access(site);
+    let access = Access { user: own.user, password: own.password, ..admin.clone() };
+    let passing = (!database.grants.contains(&host)).then(|| database.password.clone());
+    Ok(Loader { server, dump: file, access, user, host, passing })
+}
+
+/// The database first, for its user loads it should it have to come back. Of a dump that is not whole nothing comes back:
+/// then the database goes last of all, after the commit.
 pub(super) async fn delete_site(config: &Config, site: &SiteContext, dump: Dump<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
     let access = config.access(&site.db)?;
     // Refused now rather than half-way: a database server that does not answer, or lets nobody drop.
-    drop(access.connect(cx).await?);
+    let mut session = access.connect(cx).await?;
+    let loader = loader(&access, &mut session, site, dump).await?;
     let database = &site.site.database;
-    let owner = Owner::from(&site.site);
-    let mut plan = Plan::empty();
+    let (server, owner) = (&site.db.name, Owner::from(&site.site));
+    let gone = DropDatabase { access: access.clone(), database: database.name.clone(), loader };
+    let mut plan = match dump.notes {
+        None => Plan::empty().then(server, &owner, &gone)?,
+        Some(_) => Plan::empty().finally(server, &owner, &gone)?,
+    };
     for host in &database.grants {
-        plan = plan.then(&site.db.name, &owner, &DropUser { access: access.clone(), user: database.user.clone(), host: host.clone() })?;
+        let drop =
+            DropUser { access: access.clone(), user: database.user.clone(), host: host.clone(), password: database.password.clone() };
+        plan = plan.then(server, &owner, &drop)?;
     }
-    plan.then(
-        &site.db.name,
-        &owner,
-        &DropDatabase { access, database: database.name.clone(), dump: dump.file.to_owned(), dump_server: dump.server.clone() },
-    )
+    Ok(plan)
 }

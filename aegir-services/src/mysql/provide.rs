@@ -21,7 +21,7 @@ pub(super) async fn plan(config: &Config, owner: &Owner, uri: &SiteUri, web: &Se
     let access = config.access(db)?;
     let name = free_name(uri, &access, cx).await?;
     let user = DatabaseUser::parse(name.as_str().get(..32).unwrap_or(name.as_str()))?;
-    let (host, grants) = reach(config, web, db, cx).await?;
+    let (host, grants) = reach(config, &access, web, db, cx).await?;
     let database = Database {
         server: db.name.clone(),
         name,
@@ -78,13 +78,14 @@ async fn is_user(session: &mut Session, name: &DatabaseName, access: &Access) ->
 
 /// Where the site connects to, and where the database server sees it come from. That is asked and never guessed: a grant
 /// for another address would let a stranger in, or nobody.
-async fn reach(config: &Config, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<(String, Vec<GrantHost>)> {
+async fn reach(config: &Config, access: &Access, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<(String, Vec<GrantHost>)> {
     let Some(host) = seen::host_for(config, web, db) else {
         let host = if config.is_plain_local() { LOCALHOST } else { LOOPBACK };
         return Ok((host.to_owned(), vec![GrantHost::parse(host)?]));
     };
     let answer = cx.observe(&web.name).await?.ask(&seen::question(&host, config.port)).await?;
     if let Some(seen) = seen::seen(&answer) {
+        seen::refuse_demanded_tls(access, &mut access.connect(cx).await?, db, web).await?;
         return Ok((host, vec![seen]));
     }
     let found = seen::check(config, db, web, &answer, cx).await?;

@@ -2,6 +2,7 @@
 
 use aegir_core::name::{DatabaseName, DatabaseUser, GrantHost};
 use aegir_core::{Error, Result};
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// A text literal. Sessions run with `NO_BACKSLASH_ESCAPES`, so a doubled quote is the only escape there is.
 pub(super) fn literal(text: &str) -> Result<String> {
@@ -9,6 +10,11 @@ pub(super) fn literal(text: &str) -> Result<String> {
         return Err(Error::invalid("a value for the database holds a NUL"));
     }
     Ok(format!("'{}'", text.replace('\'', "''")))
+}
+
+/// A password as a text literal.
+pub(super) fn secret(password: &SecretString) -> Result<String> {
+    literal(password.expose_secret())
 }
 
 /// A database's name.
@@ -29,6 +35,11 @@ pub(super) fn escaped(database: &DatabaseName) -> String {
 /// An account.
 pub(super) fn account(user: &DatabaseUser, host: &GrantHost) -> String {
     format!("{}@{}", backticked(user.as_str()), backticked(host.as_str()))
+}
+
+/// Any name, as of a table.
+pub(super) fn word(name: &str) -> String {
+    backticked(name)
 }
 
 fn backticked(text: &str) -> String {

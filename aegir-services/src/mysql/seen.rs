@@ -2,14 +2,16 @@
 
 use std::net::IpAddr;
 
-use aegir_core::Result;
 use aegir_core::entity::{Server, Transport};
 use aegir_core::name::GrantHost;
 use aegir_core::server::{Command, Output};
 use aegir_core::service::{Check, PlanContext, as_root};
+use aegir_core::{Error, Result};
 
-use super::Config;
 use super::config::LOCALHOST;
+use super::fault::explain;
+use super::session::Session;
+use super::{Access, Config, number};
 
 /// The host that sites on a web server connect to; `None` for the web server itself.
 pub(super) fn host_for(config: &Config, web: &Server, db: &Server) -> Option<String> {
@@ -26,19 +28,37 @@ pub(super) fn question(host: &str, port: u16) -> Command {
     ])
 }
 
+/// 1045, 1698: nobody of that name from that host · 1130: nobody at all from that host · 1129: blocked, whoever comes.
+const STRANGERS: &[u16] = &[1045, 1698];
+const HOST_NOT_ALLOWED: u16 = 1130;
+const BLOCKED: u16 = 1129;
+/// The client finds no address for the name.
+const NO_SUCH_HOST: u16 = 2005;
+/// MySQL: nothing unencrypted is taken. MariaDB denies access then, as to a stranger.
+const NEEDS_TLS: u16 = 3159;
+
 /// The host that the database server saw. One that it has blocked is not let in, whoever comes from there.
 pub(super) fn seen(answer: &Output) -> Option<GrantHost> {
     let said = answer.error_text();
-    if said.contains("is blocked because") {
-        return None;
-    }
-    named_host(&said).and_then(|name| GrantHost::parse(&name.to_ascii_lowercase()).ok())
+    let name = match number::of(&said)? {
+        number if STRANGERS.contains(&number) => named_in_account(&said),
+        HOST_NOT_ALLOWED => named_alone(&said),
+        _ => None,
+    };
+    name.and_then(|name| GrantHost::parse(&name.to_ascii_lowercase()).ok())
 }
 
-/// `Access denied for user 'x'@'HOST' (…)`, `Host 'HOST' is not allowed to connect`.
-fn named_host(said: &str) -> Option<&str> {
-    let rest = said.split_once("'@'").or_else(|| said.split_once("Host '")).map(|(_, rest)| rest)?;
+/// `… 'x'@'HOST' …`, in any language.
+fn named_in_account(said: &str) -> Option<&str> {
+    let (_, rest) = said.split_once("'@'")?;
     rest.split_once('\'').map(|(host, _)| host).filter(|h| !h.is_empty())
+}
+
+/// The last word in quotes: other words may be quoted, too, and some languages have apostrophes.
+fn named_alone(said: &str) -> Option<&str> {
+    let words: Vec<&str> = said.split('\'').collect();
+    let inner = words.get(1..words.len().saturating_sub(1))?;
+    inner.iter().copied().rfind(|word| !word.is_empty() && !word.contains(char::is_whitespace))
 }
 
 /// What the answer says. Being turned away is what a stranger should be; only then everything in between works.
@@ -55,21 +75,23 @@ pub(super) async fn check(config: &Config, db: &Server, web: &Server, answer: &O
     }
     let said = answer.error_text();
     let said = said.lines().find(|l| l.contains("ERROR")).unwrap_or("it does not answer").trim().to_owned();
-    let (more, mend) = why(config, db, web, &said, &host, cx).await;
+    let (more, mend) = why(config, db, web, number::of(&said), &host, cx).await;
     Ok(Check::fail(NAME, format!("{at} does not answer {}: {said}{more}", web.name), mend))
 }
 
 /// Looks from the database server's side, which knows what it listens on.
-async fn why(config: &Config, db: &Server, web: &Server, said: &str, host: &str, cx: &PlanContext<'_>) -> (String, String) {
-    // 2005: the client finds no address for the name.
-    if said.contains("ERROR 2005") {
+async fn why(config: &Config, db: &Server, web: &Server, number: Option<u16>, host: &str, cx: &PlanContext<'_>) -> (String, String) {
+    if number == Some(NO_SUCH_HOST) {
         let address = db.addresses.first().map_or("ADDRESS".to_owned(), ToString::to_string);
         return (
             String::new(),
             format!("put the name right in DNS, or {}", as_root(web, format_args!("echo '{address} {host}' >>/etc/hosts"))),
         );
     }
-    if said.contains("is blocked because") {
+    if number == Some(NEEDS_TLS) {
+        return (String::new(), plain_hint(db));
+    }
+    if number == Some(BLOCKED) {
         return (
             String::new(),
             format!("{}, then look why {} failed to connect so often", as_root(db, "mysqladmin flush-hosts"), web.name),
@@ -103,17 +125,53 @@ async fn why(config: &Config, db: &Server, web: &Server, said: &str, host: &str,
     )
 }
 
+/// Sites on other machines connect without encryption: a database server that takes nothing else is none for them.
+/// Asked of the administrator, for MariaDB turns such a site away as it does a stranger.
+pub(super) async fn refuse_demanded_tls(access: &Access, session: &mut Session, db: &Server, web: &Server) -> Result<()> {
+    let demanded = session.value("SELECT CAST(@@GLOBAL.require_secure_transport AS CHAR)").await;
+    match demanded {
+        // Older servers do not know it.
+        Err(fault) if !fault.is_refusal() => Err(explain(access, &fault)),
+        Ok(Some(on)) if on == "1" => Err(Error::refused(format!(
+            "the database server on {} takes encrypted connections only, and sites on {} connect without",
+            db.name, web.name
+        ))
+        .context("server", &db.name)
+        .because("require_secure_transport is on there")
+        .hint(plain_hint(db))),
+        _ => Ok(()),
+    }
+}
+
+fn plain_hint(db: &Server) -> String {
+    format!(
+        "put the database on the web server itself (`--db-server`), or {}, where the network between is yours alone",
+        as_root(db, "mysql -e 'SET GLOBAL require_secure_transport = OFF'")
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn of(said: &str) -> Option<String> {
+        seen(&Output { status: 1, stdout: Vec::new(), stderr: said.as_bytes().to_vec() }).map(|host| host.to_string())
+    }
+
     #[test]
-    fn reads_the_host_from_a_refusal() {
+    fn reads_the_host_from_a_refusal_in_any_language() {
+        let web1 = Some("web1.example.com".to_owned());
+        assert_eq!(of("ERROR 1045 (28000): Access denied for user 'aegir_nobody'@'web1.example.com' (using password: NO)"), web1);
+        assert_eq!(of("ERROR 1045 (28000): Accès refusé pour l'utilisateur: 'aegir_nobody'@'web1.example.com' (mot de passe: NON)"), web1);
+        assert_eq!(of("ERROR 1130 (HY000): Host '10.0.0.2' is not allowed to connect to this MariaDB server"), Some("10.0.0.2".into()));
+        assert_eq!(of("ERROR 1130 (HY000): 'Host' 'web1.example.com' não tem permissão para se conectar com este servidor"), web1);
         assert_eq!(
-            named_host("ERROR 1045 (28000): Access denied for user 'aegir_nobody'@'web1.example.com' (using password: NO)"),
-            Some("web1.example.com")
+            of(
+                "ERROR 2002 (HY000): Received error packet before completion of TLS handshake. The authenticity of the following error cannot be verified: 1130 - Le hôte 'web1.example.com' n'est pas authorisé à se connecter à ce serveur MariaDB"
+            ),
+            web1
         );
-        assert_eq!(named_host("ERROR 1130 (HY000): Host '10.0.0.2' is not allowed to connect to this MariaDB server"), Some("10.0.0.2"));
-        assert_eq!(named_host("ERROR 2003 (HY000): Can't connect"), None);
+        assert_eq!(of("ERROR 1129 (HY000): Host 'web1.example.com' is blocked because of many connection errors"), None);
+        assert_eq!(of("ERROR 2003 (HY000): Can't connect to server on 'db1'"), None);
     }
 }

@@ -56,6 +56,13 @@ impl Session {
         rows.iter().map(|row| row.try_get_unchecked::<String, _>(0).map_err(Fault::from)).collect()
     }
 
+    /// The first `columns` columns of all rows, as text; what is not set is empty.
+    pub(super) async fn table(&mut self, sql: &str, columns: usize) -> Result<Vec<Vec<String>>, Fault> {
+        let rows = self.rows(sql).await?;
+        let cell = |row: &MySqlRow, column| row.try_get_unchecked::<Option<String>, _>(column).map(Option::unwrap_or_default);
+        rows.iter().map(|row| (0..columns).map(|column| cell(row, column).map_err(Fault::from)).collect()).collect()
+    }
+
     /// The first column of the first row.
     pub(super) async fn value(&mut self, sql: &str) -> Result<Option<String>, Fault> {
         Ok(self.column(sql).await?.into_iter().next())

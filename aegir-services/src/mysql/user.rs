@@ -8,6 +8,7 @@ use aegir_core::secret::{Keyring, Sealed};
 use aegir_core::{Error, Result};
 use secrecy::ExposeSecret as _;
 
+use super::account::created;
 use super::database::require_own;
 use super::fault::{Fault, explain};
 use super::session::Session;
@@ -41,13 +42,6 @@ pub(super) fn resource(server: &ServerName, user: &DatabaseUser, host: &GrantHos
     Resource::new(ResourceKind::DatabaseUser, server, format!("{user}@{host}"))
 }
 
-/// The statement that makes a user as it is; nothing when there is none.
-pub(super) async fn created(session: &mut Session, user: &DatabaseUser, host: &GrantHost) -> Result<Option<String>, Fault> {
-    // MySQL 8 hashes are binary: as hexadecimal they survive. Other servers do not know the variable.
-    let _ = session.run("SET SESSION print_identified_with_as_hex = ON").await;
-    Ok(session.column_if_any(&format!("SHOW CREATE USER {}", quote::account(user, host))).await?.into_iter().next())
-}
-
 impl CreateUser {
     fn explain(&self, fault: &Fault) -> Error {
         explain(&self.access, fault)
@@ -75,7 +69,7 @@ impl CreateUser {
 
     fn identified(&self, keyring: &Keyring) -> Result<String> {
         let password = keyring.open(&self.password)?;
-        Ok(format!("{} IDENTIFIED BY {}", quote::account(&self.user, &self.host), quote::literal(password.expose_secret())?))
+        Ok(format!("{} IDENTIFIED BY {}", quote::account(&self.user, &self.host), quote::secret(&password)?))
     }
 }
 
@@ -100,7 +94,7 @@ impl Action for CreateUser {
 
     async fn observe(&self, cx: &Context) -> Result<UserBefore> {
         let mut session = self.access.connect(cx).await?;
-        let created = created(&mut session, &self.user, &self.host).await.map_err(|f| self.explain(&f))?;
+        let created = created(&mut session, &self.user, &self.host, &self.access).await?;
         let fits = match &created {
             Some(statement) => self.fits(&mut session, statement, cx).await?,
             None => false,
@@ -142,7 +136,7 @@ impl Action for CreateUser {
                 require_own(cx, &resource(cx.server().name(), &self.user, &self.host)).await?;
                 format!("DROP USER IF EXISTS {}", quote::account(&self.user, &self.host))
             }
-            Some(statement) => match created(&mut session, &self.user, &self.host).await.map_err(|f| self.explain(&f))? {
+            Some(statement) => match created(&mut session, &self.user, &self.host, &self.access).await? {
                 Some(now) if now == *statement => return Ok(()),
                 Some(_) => statement.replacen("CREATE USER", "ALTER USER", 1),
                 None => statement.clone(),

@@ -31,7 +31,7 @@ pub(crate) use credentials::directory as credentials_directory;
 pub(crate) use docroot::{DOCROOTS, below};
 pub(crate) use driver::{login_link, php_of};
 pub(crate) use platform::{is_ours, require_writable, sites_file, sites_file_removal};
-pub(crate) use remove::removal;
+pub(crate) use remove::{quiesce, removal};
 pub(crate) use scan::{Found, Scan};
 pub(crate) use site::{Layout, install, refuse_leftovers, settings_data};
 pub(crate) use steps::{Reader, Steps};

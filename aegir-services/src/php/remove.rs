@@ -1,20 +1,19 @@
 //! Takes a site's files away so that they can come back, and destroys them after the commit.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use aegir_core::Result;
 use aegir_core::action::{PurgeTree, TrashTree};
 use aegir_core::entity::{Owner, Resource, SiteContext};
 use aegir_core::plan::Plan;
 use aegir_core::server::Observer;
 use aegir_core::service::PlanContext;
+use aegir_core::{Error, Result};
+use camino::Utf8Path;
 use serde_json::json;
 
 use super::EnterAddresses;
 use super::platform::sites_path;
 use super::steps::{Reader, Steps};
 
-/// The site's entries, its credentials, its directory.
+/// The site's entries and its credentials; its directory was moved away before.
 pub(crate) async fn removal(site: &SiteContext, sites_template: &str, files: &Observer, cx: &PlanContext<'_>) -> Result<Plan> {
     let (web, owner) = (&site.web, Owner::from(&site.site));
     let mut shared = Steps::new(web, Owner::from(&site.platform));
@@ -25,24 +24,24 @@ pub(crate) async fn removal(site: &SiteContext, sites_template: &str, files: &Ob
         shared = shared.step(&EnterAddresses { file, directory: site.site.uri.file_name(), keys: Vec::new(), empty })?;
     }
 
-    // On the same file system, so that taking away and putting back are one rename each; in a directory that the web
-    // server cannot enter, so that nothing is served from there should its removal fail.
-    let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
-    let name = site.site.uri.file_name();
-    let holder = site.platform.docroot().join("sites").join(format!(".deleted-{name}-{stamp}"));
-    let mut own = Steps::new(web, owner.clone());
+    let mut own = Steps::new(web, owner);
     if owns(&site.credentials_path(), site, cx).await? {
         own = own.remove(site.credentials_path())?;
-    }
-    if files.stat(&site.directory()).await?.is_some() {
-        own = own
-            .directory(&holder, 0o700, Reader::Mode)?
-            .step(&TrashTree { path: site.directory(), trash: holder.join(&name) })?
-            .finally(&PurgeTree { path: holder })?;
     }
     Ok(shared.done().and_then(own.done()))
 }
 
-async fn owns(path: &camino::Utf8Path, site: &SiteContext, cx: &PlanContext<'_>) -> Result<bool> {
+/// The site's directory goes where the web server cannot enter: nothing is written or served there any more, should its
+/// removal fail either.
+pub(crate) fn quiesce(site: &SiteContext, aside: &Utf8Path) -> Result<Plan> {
+    let holder = aside.parent().ok_or_else(|| Error::internal("a site's directory goes to the root of all"))?;
+    let steps = Steps::new(&site.web, Owner::from(&site.site))
+        .directory(holder, 0o700, Reader::Mode)?
+        .step(&TrashTree { path: site.directory(), trash: aside.to_owned() })?
+        .finally(&PurgeTree { path: holder.to_owned() })?;
+    Ok(steps.done())
+}
+
+async fn owns(path: &Utf8Path, site: &SiteContext, cx: &PlanContext<'_>) -> Result<bool> {
     Ok(cx.inventory().owner(&Resource::path(&site.web.name, path)).await? == Some(Owner::from(&site.site)))
 }

@@ -114,6 +114,7 @@ impl Application for WordPress {
                 Ok(layout(site).plan(site, cx)?.and_then(php::install(Family::Wordpress, site, account)?))
             }
             Operation::VerifySite { site } => layout(site).plan(site, cx),
+            Operation::QuiesceSite { site, aside } => php::quiesce(site, aside),
             Operation::DeleteSite { site, .. } => php::removal(site, SITES, &cx.observe(&site.web.name).await?, cx).await,
             _ => Ok(Plan::empty()),
         }
