@@ -87,7 +87,7 @@ fn the_first_layer_that_fails_is_named_with_its_cause() {
     pair.broken(&Case {
         check: "login",
         evidence: "This account is currently not available",
-        mend: "as root on web1: `usermod -s /bin/sh aegir && pkill -u aegir -x sshd`",
+        mend: "as root on web1: `usermod -s /bin/sh aegir && pkill -u aegir sshd`",
         breaks: &|| {
             pair.web1.exec(["usermod", "-s", "/usr/sbin/nologin", "aegir"]).ok();
             again();

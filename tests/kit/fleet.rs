@@ -75,7 +75,13 @@ impl Fleet {
     /// `aegir server add`, stage `test`.
     #[must_use]
     pub fn add(&self, remote: &Host, flags: &[&str]) -> Run {
-        let args = ["server", "add", remote.fqdn(), "--stage", "test"];
+        self.add_as(remote.fqdn(), flags)
+    }
+
+    /// The same for a host name as somebody writes it.
+    #[must_use]
+    pub fn add_as(&self, host: &str, flags: &[&str]) -> Run {
+        let args = ["server", "add", host, "--stage", "test"];
         self.master.aegir(args.into_iter().chain(flags.iter().copied()))
     }
 

@@ -89,6 +89,27 @@ impl Installation {
         self.command(args).run()
     }
 
+    /// Runs the command as user `aegir`, and says the most memory that it had at once, in bytes.
+    ///
+    /// # Panics
+    /// When nobody could look at it.
+    #[must_use]
+    pub fn peak<'a>(&'a self, args: impl IntoIterator<Item = &'a str>) -> (Run, u64) {
+        const WATCH: &str = r#"use POSIX ':sys_wait_h';
+            my $pid = fork; defined $pid or die; if (!$pid) { exec @ARGV or die }
+            my $peak = 0;
+            until (waitpid($pid, WNOHANG) == $pid) {
+                if (open my $f, '<', "/proc/$pid/status") { while (<$f>) { $peak = $1 if /^VmHWM:\s+(\d+)/ && $1 > $peak } }
+                select undef, undef, undef, 0.01;
+            }
+            my $status = $? >> 8; print STDERR "PEAK $peak\n"; exit $status;"#;
+        let argv: Vec<&str> = ["/usr/bin/perl", "-e", WATCH, AEGIR].into_iter().chain(args).collect();
+        let run = self.host.command(argv).user("aegir").timeout(Duration::from_secs(180)).run();
+        let peak = run.stderr.rsplit_once("PEAK ").and_then(|(_, kilobytes)| kilobytes.trim().parse::<u64>().ok());
+        let peak = peak.unwrap_or_else(|| panic!("nobody watched it: {}", run.stderr)) * 1024;
+        (run, peak)
+    }
+
     /// Runs the command with failures ordered.
     #[must_use]
     pub fn faulty<'a>(&'a self, fault: &str, args: impl IntoIterator<Item = &'a str>) -> Run {

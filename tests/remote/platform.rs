@@ -46,6 +46,13 @@ fn verify_sends_code_and_leaves_uploads_and_sites() {
     assert!(!web1.exists(&format!("{PATH}/new")));
     nothing("in the end");
 
+    // B21: one file that Aegir may not read, and it is told whose it is.
+    master.host.exec(["sh", "-c", &format!("cd {PATH}; echo x >closed.php; chown root: closed.php; chmod 600 closed.php")]).ok();
+    let closed = master.aegir(["platform", "verify", "wp"]);
+    assert!(!closed.success() && closed.stderr.contains(&format!("reading {PATH}/closed.php on the master")), "{}", closed.stderr);
+    assert!(closed.stderr.contains(&format!("ls -ld {PATH}/closed.php")) && !closed.stderr.contains("tar"), "{}", closed.stderr);
+    master.host.exec(["rm", &format!("{PATH}/closed.php")]).ok();
+
     // Code that is gone or not mounted on the master is no reason to remove it elsewhere.
     master.host.exec(["mv", PATH, "/var/aegir/platforms/away"]).ok();
     assert_eq!(master.aegir(["platform", "verify", "wp"]).status, 8);

@@ -24,6 +24,14 @@ fn from_a_bare_machine_to_a_web_server() {
     assert_eq!(shown["item"]["stage"], "test");
     assert!(shown["item"]["addresses"].to_string().contains(&web1.v4().to_string()), "{shown}");
     assert!(web1.exists("/var/aegir/config/web1.example.com/apache.conf"));
+    // B20: host names have no case, and may be written in full.
+    for same in ["WEB1.example.com", "web1.example.com.", "Web1.Example.Com."] {
+        fleet.aegir(["server", "show", same]).ok();
+        let twin = fleet.add_as(same, &["--host-key", &Fleet::fingerprint(web1)]);
+        assert!(twin.status == 6 && twin.stderr.contains("there is a server web1.example.com already"), "{same}: {}", twin.stderr);
+        let script = fleet.aegir(["server", "bootstrap", "--web", "apache", &same.replace("eb1", "eb9").replace("EB1", "EB9")]).ok();
+        assert!(script.contains("aegir server add web9.example.com --ssh aegir@web9.example.com"), "{same}");
+    }
     let again = fleet.aegir(["server", "verify", WEB1]);
     assert!(again.success() && again.stderr.contains("nothing to change"), "{}", again.stderr);
     let list = fleet.aegir(["server", "list"]).ok();

@@ -198,3 +198,81 @@ fn hostile_names_make_no_script() {
         ],
     );
 }
+
+/// B7, B13, B2, B3, B9 and B10 as root sees them: who keeps Aegir's account out is named, and nothing is called well.
+#[test]
+fn b7_what_keeps_the_account_out_is_asked_of_sshd_and_sudo_themselves() {
+    let fleet = Fleet::bare(BINARY, &["web1"]);
+    let web1 = &fleet.remotes[0];
+    let sh = |script: &str| drop(web1.exec(["sh", "-c", script]).ok());
+    fleet.bootstrap(web1, &[]).ok();
+    const ODD: &str = "/etc/ssh/sshd_config.d/odd.conf";
+    for (config, says, mends) in [
+        ("AllowUsers admin root@10.*", "AllowUsers names admin root@10.* only", "Add aegir to AllowUsers"),
+        ("DenyUsers a?gir", "DenyUsers names it", "Take aegir out"),
+        ("AllowGroups wheel", "AllowGroups names wheel only, and it is in aegir www-data", "Add the group aegir"),
+        ("DenyGroups www-data", "DenyGroups names www-data", "Take that group out"),
+        ("PubkeyAuthentication no", "PubkeyAuthentication is no", "Set it to yes"),
+        ("AuthenticationMethods publickey,password", "AuthenticationMethods wants publickey,password", "Match User aegir"),
+        ("AuthorizedKeysFile /etc/ssh/keys/%u", "AuthorizedKeysFile is /etc/ssh/keys/%u", "Add .ssh/authorized_keys"),
+        ("Match Group www-data\n ForceCommand internal-sftp", "ForceCommand internal-sftp runs in the place", "ForceCommand none"),
+        ("ChrootDirectory /srv", "ChrootDirectory /srv shuts it in", "ChrootDirectory none"),
+        ("MaxSessions 1", "MaxSessions is 1", "Set it to 10"),
+        ("Subsystem sftp /nowhere/sftp-server", "its SFTP /nowhere/sftp-server does not exist", "Subsystem sftp internal-sftp"),
+        ("NoSuchKeyword yes", "sshd refuses its own configuration", "NoSuchKeyword"),
+    ] {
+        sh("sed -i 's/^Subsystem/#&/' /etc/ssh/sshd_config");
+        web1.write(
+            ODD,
+            if config.starts_with("Subsystem") { format!("{config}\n") } else { format!("Subsystem sftp internal-sftp\n{config}\n") },
+        );
+        let run = fleet.bootstrap(web1, &[]);
+        assert!(!run.success() && run.stderr.contains(says) && run.stderr.contains(mends), "{config}: {} {}", run.stdout, run.stderr);
+        assert!(!run.stdout.contains("nothing was changed") && !run.stdout.contains("next, on the master"), "{config}: {}", run.stdout);
+    }
+    for good in
+        ["AllowUsers admin aegir", "AllowUsers *@10.* ae*", "AllowGroups www-data", "AuthorizedKeysFile none %h/.ssh/authorized_keys"]
+    {
+        web1.write(ODD, format!("Subsystem sftp internal-sftp\n{good}\n"));
+        let run = fleet.bootstrap(web1, &[]);
+        assert!(run.success() && run.stdout.contains("nothing was changed"), "{good}: {} {}", run.stdout, run.stderr);
+    }
+    sh(&format!("rm {ODD}; sed -i 's/^#Subsystem/Subsystem/' /etc/ssh/sshd_config; echo closed >/etc/nologin"));
+    let closed = fleet.bootstrap(web1, &[]);
+    assert!(!closed.success() && closed.stderr.contains("rm /etc/nologin"), "{}", closed.stderr);
+    sh("rm /etc/nologin");
+
+    // B13: a rule that sudo does not read.
+    sh("cp -a /etc/sudoers /root/; sed -i '/includedir/d' /etc/sudoers");
+    let run = fleet.bootstrap(web1, &[]);
+    assert!(!run.success() && run.stderr.contains("@includedir /etc/sudoers.d"), "{} {}", run.stdout, run.stderr);
+    let mend = run.stderr.split("as root: ").nth(1).and_then(|rest| rest.split(')').next()).expect("a command").to_owned();
+    sh(&mend);
+    fleet.bootstrap(web1, &[]).ok();
+}
+
+/// B5, a locked account, and a machine whose sshd never ran.
+#[test]
+fn b5_an_account_that_was_there_before_is_opened_and_missing_host_keys_are_made() {
+    let fleet = Fleet::bare(BINARY, &["web1"]);
+    let web1 = &fleet.remotes[0];
+    let sh = |script: &str| drop(web1.exec(["sh", "-c", script]).ok());
+    sh("useradd --system --user-group --no-create-home --home-dir /var/aegir --shell /usr/sbin/nologin aegir");
+    sh("passwd -l aegir; chage -E 1 aegir");
+    web1.stop(Service::Sshd);
+    sh("rm -f /etc/ssh/ssh_host_*; rm -rf /run/sshd");
+    let said = fleet.bootstrap(web1, &[]).ok();
+    for change in
+        ["has the shell /bin/bash in the place of /usr/sbin/nologin", "is not locked any more", "does not end any more", "host keys"]
+    {
+        assert!(
+            said.contains(&format!("changed  {change}")) || said.lines().any(|l| l.starts_with("changed") && l.contains(change)),
+            "{change}: {said}"
+        );
+    }
+    let key = said.rsplit_once("--host-key ").map(|(_, key)| key.trim()).expect("a next command");
+    assert!(key.starts_with("SHA256:") && key.len() == 50, "{said}");
+    web1.start(Service::Sshd);
+    fleet.add(web1, &["--host-key", key]).ok();
+    assert!(fleet.bootstrap(web1, &[]).ok().contains("nothing was changed"));
+}

@@ -1,6 +1,7 @@
 //! Real sites on real hosts: installed, verified, broken at every step, killed at every event, deleted.
 
 mod bad_input;
+mod bounds;
 mod break_steps;
 mod canary;
 mod crash;

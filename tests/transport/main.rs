@@ -1,6 +1,7 @@
 //! Every transport against the kit, and SSH against real hosts with real faults.
 #![expect(clippy::unwrap_used, reason = "a test may panic where it likes")]
 
+mod bounds;
 mod faults;
 mod figures;
 mod keys;

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::tar::{self, Tagged};
 use super::{Change, Deed, Entry, Kind, Listing, Packing, State, TreePath};
+use crate::name::ServerName;
 use crate::server::{Command, PATH, Server, Stream};
 use crate::{Error, Result};
 
@@ -275,7 +276,34 @@ fn copy(root: &OwnedFd, item: &Item, out: &mut impl Write, piece: &mut [u8]) -> 
 }
 
 fn named(path: &TreePath, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{path}: {error}"))
+    io::Error::new(error.kind(), Unreadable { path: path.to_string(), why: error.to_string() })
+}
+
+/// A file of the master that could not be read: nothing that a server did.
+#[derive(Debug)]
+struct Unreadable {
+    path: String,
+    why: String,
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path, self.why)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// The error of a stream, told of whose file it is where the master's own could not be read.
+fn of_the_master(error: Error, source: &Utf8Path, doing: &str) -> Error {
+    let io = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    let Some(unreadable) = io.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<Unreadable>()) else { return error };
+    let file = source.join(&unreadable.path);
+    Error::failed(format!("{doing}: the master's own file {file} could not be read"))
+        .context("server", ServerName::master())
+        .context("file", &file)
+        .because(unreadable.why.clone())
+        .hint(format!("on the master, the account that Aegir works as must be able to read it: `ls -l {file}`"))
 }
 
 /// Unpacks a package in a directory of the server.
@@ -294,7 +322,8 @@ pub(crate) async fn unpack<S: Server + ?Sized>(
     let command = command.args(["-C", into.as_str()]).timeout(SILENCE);
     let doing = format!("sending {} to {into} on {}", package.source, server.name());
     let problem = |e: Error| e.context("server", server.name()).context("file", into);
-    let output = server.feed(&command, package.stream(packing, progress)).await.map_err(problem)?;
+    let fed = server.feed(&command, package.stream(packing, progress)).await;
+    let output = fed.map_err(|error| problem(of_the_master(error, &package.source, &doing)))?;
     let full = output.stderr.windows(22).any(|w| w == b"No space left on devic") || output.error_text().contains("Disk quota exceeded");
     output.require_ok(&command, &doing).map_err(|error| {
         let error = problem(error);

@@ -6,10 +6,11 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, CWD, Dir, FileType, Mode, OFlags};
 
 use super::listing::Found;
 use super::{Keep, Kind, Listing, State, TreePath};
+use crate::name::ServerName;
 use crate::{Error, Result};
 
 /// How old a scan may be for those who only compare.
@@ -92,12 +93,32 @@ fn state_of_root(meta: &std::fs::Metadata) -> State {
     State { kind: Kind::Dir, mode: meta.mode() & 0o7777, size: 0, sec: meta.mtime(), nsec }
 }
 
-fn unreadable(source: &Utf8Path, path: &TreePath, error: std::io::Error) -> Error {
+fn unreadable(source: &Utf8Path, dir: &TreePath, error: std::io::Error) -> Error {
+    let file = error.get_ref().and_then(|inner| inner.downcast_ref::<Closed>()).map(|closed| closed.path.clone());
+    let path = file.as_ref().unwrap_or(dir);
     let hint = format!("the account that Aegir works as must be able to read it: `ls -ld {source}/{path}`");
     let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
-    let error = Error::failed(format!("reading {source}/{path}")).context("file", source).because(error);
+    let error = Error::failed(format!("reading {source}/{path} on the master"))
+        .context("server", ServerName::master())
+        .context("file", source)
+        .because(error);
     if denied { error.hint(hint) } else { error }
 }
+
+/// A file that may not be read.
+#[derive(Debug)]
+struct Closed {
+    path: TreePath,
+    why: String,
+}
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Closed {}
 
 /// Directories still to read, and how many are being read.
 #[derive(Debug, Default)]
@@ -193,6 +214,11 @@ impl<'a> Walk<'a> {
             };
             if kind == Kind::Dir && !self.keep.names(&path) {
                 below.push(path.clone());
+            }
+            // Told before anything is sent; most files can be read by everybody, and need not be asked.
+            if kind == Kind::File && stat.st_mode & 0o004 == 0 && !self.keep.covers(&path) {
+                let asked = rustix::fs::accessat(&fd, name, Access::READ_OK, AtFlags::EACCESS).map_err(std::io::Error::from);
+                asked.map_err(|e| std::io::Error::new(e.kind(), Closed { path: path.clone(), why: e.to_string() }))?;
             }
             let several = stat.st_nlink > 1 && kind != Kind::Dir;
             let mode = if matches!(kind, Kind::Link(_)) { 0o777 } else { stat.st_mode & 0o7777 };

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::ssh::first_lines;
 use super::{Command, Facts, Output, Server};
 use crate::{Error, ErrorKind, Result};
 
@@ -38,12 +39,46 @@ pub struct Reply {
     pub reverse: BTreeMap<IpAddr, Vec<String>>,
     /// One for each question; a program that is not there ends with status 127.
     pub answers: Vec<Output>,
+    /// What was printed before the answer began: something at login prints it before every command.
+    pub noise: String,
     /// When it was asked and when it had answered, on the master's clock; the machine's own is read in between.
     pub asked: (DateTime<Utc>, DateTime<Utc>),
 }
 
 /// Why `account` ran nothing of ours although it let us in: its login shell.
 const LOGIN: &str = "login";
+
+/// Why nothing of ours ran, in the words of whoever kept it from running.
+#[derive(Debug)]
+pub(crate) enum Silence {
+    /// By a forced command.
+    Forced(String),
+    /// The shell ended well, without a word: it was another one by then, with nothing to read.
+    Ended(String),
+    /// By the login shell.
+    Refused(String),
+}
+
+impl Silence {
+    fn of(status: i32, said: String) -> Self {
+        if said.contains("sftp connections only") {
+            Self::Forced(said)
+        } else if status == 0 && said.is_empty() {
+            Self::Ended("status 0 without a word".to_owned())
+        } else {
+            Self::Refused(if said.is_empty() { format!("status {status} without a word") } else { said })
+        }
+    }
+}
+
+impl std::fmt::Display for Silence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Forced(said) | Self::Ended(said) | Self::Refused(said)) = self;
+        f.write_str(said)
+    }
+}
+
+impl std::error::Error for Silence {}
 
 impl Inquiry {
     /// The command that answers it all; `mark` stands behind each answer.
@@ -100,16 +135,20 @@ pub(super) async fn one_by_one(server: &(impl Server + ?Sized), inquiry: &Inquir
             Ok(output) => output,
         });
     }
-    Ok(Reply { facts, forward: BTreeMap::new(), reverse: BTreeMap::new(), answers, asked })
+    Ok(Reply { facts, forward: BTreeMap::new(), reverse: BTreeMap::new(), answers, noise: String::new(), asked })
 }
 
 fn read(output: &Output, mark: &str, questions: usize, asked: (DateTime<Utc>, DateTime<Utc>)) -> Result<Reply> {
     let text = output.text();
     let Some(begin) = text.find("begin\t\n") else {
-        let said: String = format!("{}{}", text, output.error_text()).lines().take(3).collect::<Vec<_>>().join("; ");
-        return Err(Error::refused("the account's login shell does not run commands")
-            .context("check", LOGIN)
-            .because(if said.is_empty() { format!("status {} without a word", output.status) } else { said }));
+        let said = first_lines(format!("{text}{}", output.error_text()).as_bytes());
+        let silence = Silence::of(output.status, said);
+        let what = match &silence {
+            Silence::Forced(_) => "sshd runs something else in the place of every command",
+            Silence::Ended(_) => "what the account's shell reads at login ends it before it runs a command",
+            Silence::Refused(_) => "the account's login shell does not run commands",
+        };
+        return Err(Error::refused(what).context("check", LOGIN).because(silence));
     };
     let cut = || Error::failed("gathering facts: the script was cut short");
     let (facts, rest) = text[begin..].split_once("end\t\n").ok_or_else(cut)?;
@@ -125,7 +164,14 @@ fn read(output: &Output, mark: &str, questions: usize, asked: (DateTime<Utc>, Da
         (rest, errors) = (next, more);
     }
     let (forward, reverse) = resolved(facts);
-    Ok(Reply { facts: Facts::parse(&format!("{facts}end\t\n"))?, forward, reverse, answers, asked })
+    Ok(Reply {
+        facts: Facts::parse(&format!("{facts}end\t\n"))?,
+        forward,
+        reverse,
+        answers,
+        noise: first_lines(&text.as_bytes()[..begin]),
+        asked,
+    })
 }
 
 /// What `getent ahosts` and `getent hosts` printed there. The first line of a name's addresses has its full name, and no

@@ -22,12 +22,13 @@ pub use file::{DirSpec, FileKind, FileSpec, FileStat, Id, OwnedPath, Permissions
 pub use inquiry::{Inquiry, Reply};
 pub use local::LocalServer;
 pub use observer::Observer;
-pub(crate) use ssh::agreed_file;
 pub use ssh::{HostKey, SshConfig, SshServer, pin_host_keys, pinned_host_keys, scan_host_keys};
+pub(crate) use ssh::{Talk, agreed_file};
 pub use tunnel::Tunnel;
 
 pub(crate) use command::PATH;
 pub(crate) use gone::GoneServer;
+pub(crate) use inquiry::Silence;
 pub(crate) use resolve::{forward as resolve_forward, reverse as resolve_reverse};
 
 use std::sync::Arc;

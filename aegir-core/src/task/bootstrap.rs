@@ -38,7 +38,11 @@ pub(crate) async fn bootstrap_script(core: &Arc<Core>, wanted: &Bootstrap) -> Re
     let (server, known) = server(core, wanted, &cx).await?;
     let wanted_there = preparation::of(&server, &cx)?;
     let next = if known { format!("aegir server verify {}", server.name) } else { wanted.next.clone() };
-    let calls = calls(&server, &wanted_there, &public_key(core, &cx).await?)?;
+    // Where logins come from: what sshd says may depend on it.
+    let master = find::server(cx.inventory(), &ServerName::master()).await?;
+    let address = master.addresses.first().map_or("127.0.0.1".to_owned(), ToString::to_string);
+    let from = format!("host={},addr={address}", master.hostname);
+    let calls = calls(&server, &wanted_there, &public_key(core, &cx).await?, &from)?;
     let steps: Vec<serde_json::Value> = calls.iter().map(|call| serde_json::json!({ "name": call[0], "arguments": call[1..] })).collect();
     let data = serde_json::json!({
         "server": server.hostname,
@@ -90,11 +94,12 @@ async fn public_key(core: &Arc<Core>, cx: &PlanContext<'_>) -> Result<String> {
 }
 
 /// The calls, in the order of the fields.
-fn calls(server: &Server, wanted: &Preparation, key: &str) -> Result<Vec<Vec<String>>> {
+fn calls(server: &Server, wanted: &Preparation, key: &str, from: &str) -> Result<Vec<Vec<String>>> {
     let account = preparation::account(server);
     let ssh = server.root.join(".ssh");
     let mut calls = vec![
         [vec!["packages".to_owned()], wanted.packages.clone()].concat(),
+        call(["host_keys"]),
         call(["account", &account.name, account.home.as_str(), account.shell.as_str(), &list(&account.groups)?]),
     ];
     for (path, mode) in preparation::directories(server).into_iter().chain([(ssh, 0o700)]) {
@@ -110,6 +115,9 @@ fn calls(server: &Server, wanted: &Preparation, key: &str) -> Result<Vec<Vec<Str
         let content = file.content.clear().ok_or_else(|| Error::refused(format!("{} holds a secret", file.path)))?;
         let service = file.service.as_deref().unwrap_or_default();
         calls.push([call(["root_file", file.path.as_str(), &format!("{:o}", file.mode), service, content]), file.test.clone()].concat());
+    }
+    for argv in &wanted.sudo {
+        calls.push([call(["may", &account.name]), argv.clone()].concat());
     }
     for parts in &wanted.switches {
         let exchange: Vec<String> = parts.exchange.iter().map(|(old, new)| format!("{old}:{new}")).collect();
@@ -133,6 +141,7 @@ fn calls(server: &Server, wanted: &Preparation, key: &str) -> Result<Vec<Vec<Str
     for fed in &wanted.fed {
         calls.push([call(["feed", &fed.what, &fed.ask, fed.answer.trim(), &fed.make]), fed.program.clone()].concat());
     }
+    calls.push(call(["let_in", &account.name, account.home.as_str(), from]));
     Ok(calls)
 }
 

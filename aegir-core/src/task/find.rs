@@ -44,7 +44,9 @@ pub(super) async fn site_context(inventory: &dyn Inventory, site: Site) -> Resul
 
 /// A server by its name in Aegir or its host name; Aegir 3's `@server_NAME` is accepted.
 pub(crate) async fn server_named(core: &Arc<Core>, text: &str) -> Result<ServerName> {
-    let name = ServerName::parse(text)?;
+    // Names in Aegir have no capitals; host names may be written with them, and with a dot at the end.
+    let text = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let name = ServerName::parse(&text)?;
     if core.inventory.server(&name).await?.is_some() {
         return Ok(name);
     }

@@ -30,6 +30,7 @@ pub use bootstrap::Bootstrap;
 pub use check::Checked;
 pub use host_key::{HostKeys, Trust};
 pub use request::{AddPlatform, ChangePlatform, ChangeServer, ChangeSite, EnrolServer, InstallSite, PrepareMachine, Request};
+pub use server_enrol::host_name;
 
 pub(crate) use bootstrap::{TEMPLATES, bootstrap_script};
 pub(crate) use check::{check_servers, note};

@@ -37,6 +37,7 @@ pub(super) fn of(server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
         all.fed.extend(one.fed);
         if !one.sudo.is_empty() {
             all.files.push(sudo_file(service, &server.user, &one.sudo)?);
+            all.sudo.extend(one.sudo);
         }
     }
     Ok(all)

@@ -61,7 +61,8 @@ pub(super) fn draft(
 pub(super) async fn refuse_twin(name: &ServerName, hostname: &str, transport: &Transport, cx: &PlanContext<'_>) -> Result<()> {
     let place = |transport: &Transport| match transport {
         Transport::Local => None,
-        Transport::Ssh { host, port, .. } => Some((host.clone(), port.unwrap_or(22))),
+        // Host names have no case, and may end with a dot.
+        Transport::Ssh { host, port, .. } => Some((host.trim_end_matches('.').to_ascii_lowercase(), port.unwrap_or(22))),
     };
     let same = |s: &Server| s.name != *name && (place(&s.transport) == place(transport) || s.hostname == hostname);
     match cx.inventory().servers().await?.into_iter().find(same) {
@@ -72,9 +73,12 @@ pub(super) async fn refuse_twin(name: &ServerName, hostname: &str, transport: &T
     }
 }
 
-/// A name that DNS could know, in lower case.
-pub(super) fn host_name(text: &str) -> Result<String> {
-    match SiteUri::parse(text) {
+/// A name that DNS could know: in lower case, and without the dot that ends it in full.
+///
+/// # Errors
+/// When it is none.
+pub fn host_name(text: &str) -> Result<String> {
+    match SiteUri::parse(text.strip_suffix('.').unwrap_or(text)) {
         Ok(uri) if uri.port().is_none() && !text.starts_with('@') => Ok(uri.host().to_owned()),
         _ => Err(Error::invalid(format!("{} is no host name of a server", shown(text)))
             .hint("give its full name, such as web1.example.com; `--ssh USER@HOST` says where else it is reached")),

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use aegir_core::entity::{ServiceBinding, Stage, Transport};
 use aegir_core::name::ServerName;
 use aegir_core::service::{Registry, ServiceChange};
-use aegir_core::task::{Bootstrap, ChangeServer, EnrolServer, Request, Trust};
+use aegir_core::task::{Bootstrap, ChangeServer, EnrolServer, Request, Trust, host_name};
 use aegir_core::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
@@ -25,7 +25,8 @@ pub(super) async fn bootstrap(args: BootstrapArgs, session: &Session) -> Result<
     let known = session.aegir.server_named(&args.server).await.is_ok();
     let services = if known && !said { BTreeMap::new() } else { new_services(&args.services, session.aegir.registry())? };
     let name = args.name.as_deref().map(ServerName::parse).transpose()?;
-    let mut next = format!("aegir server add {0} --ssh {1}@{0}", args.server, session.aegir.settings().user());
+    let server = as_known(&args.server);
+    let mut next = format!("aegir server add {server} --ssh {}@{server}", session.aegir.settings().user());
     if let Some(name) = &name {
         next.push_str(&format!(" --name {name}"));
     }
@@ -37,22 +38,23 @@ pub(super) async fn bootstrap(args: BootstrapArgs, session: &Session) -> Result<
     for setting in &args.services.settings {
         next.push_str(&format!(" --set {setting}"));
     }
-    let script = session.aegir.bootstrap_script(&Bootstrap { server: args.server, name, services, next }).await?;
+    let script = session.aegir.bootstrap_script(&Bootstrap { server, name, services, next }).await?;
     session.ui.item("BootstrapScript", || json!({ "script": script }), || script.clone());
     Ok(exit::DONE)
 }
 
 pub(super) async fn add(args: AddArgs, session: &Session) -> Result<u8> {
-    let name = ServerName::parse(args.name.as_deref().unwrap_or(&args.hostname))?;
+    let hostname = as_known(&args.hostname);
+    let name = ServerName::parse(args.name.as_deref().unwrap_or(&hostname))?;
     let transport = match (&args.ssh, args.local) {
         (_, true) => Transport::Local,
         (Some(text), _) => Transport::ssh(text)?,
-        (None, _) => Transport::ssh(&format!("{}@{}", session.aegir.settings().user(), args.hostname))?,
+        (None, _) => Transport::ssh(&format!("{}@{hostname}", session.aegir.settings().user()))?,
     };
     let host_keys = trust(&args.keys, &transport, session).await?;
     let request = Request::EnrolServer(EnrolServer {
         name: name.clone(),
-        hostname: args.hostname,
+        hostname,
         transport,
         stage: args.stage.parse::<Stage>()?,
         services: new_services(&args.services, session.aegir.registry())?,
@@ -78,6 +80,11 @@ pub(super) async fn edit(args: EditServerArgs, session: &Session) -> Result<u8> 
         host_keys,
     });
     change::run(&Wanted::new(request).next(format!("aegir server show {server}")), &args.change, session).await
+}
+
+/// A host name as DNS knows it; what is none is refused by who wants one.
+fn as_known(text: &str) -> String {
+    host_name(text).unwrap_or_else(|_| text.to_owned())
 }
 
 /// What the flags say of the host key.

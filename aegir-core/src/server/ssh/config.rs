@@ -154,8 +154,8 @@ impl SshConfig {
             "RemoteCommand=none".to_owned(),
             "RequestTTY=no".to_owned(),
             "EscapeChar=none".to_owned(),
-            // The reasons of failures, without the server's banner.
-            "LogLevel=ERROR".to_owned(),
+            // The reasons of failures, also those that the server gives; they are shown only where it fails.
+            "LogLevel=INFO".to_owned(),
         ]);
         let mut args: Vec<String> = options.into_iter().flat_map(|o| ["-o".to_owned(), o]).collect();
         if let Some(file) = &self.config_file {

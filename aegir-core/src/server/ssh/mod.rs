@@ -105,13 +105,15 @@ impl SshServer {
         *open = None;
         let session = Arc::new(self.link.session(asked).await?);
         let mut remote = openssh::Session::to_subsystem(session, "sftp");
+        // sshd passes on no standard error of a subsystem.
         remote.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = match tokio::time::timeout(self.link.patience(), remote.spawn()).await {
             Ok(Ok(child)) => child,
             Ok(Err(error)) if run::refused(&error) => {
-                return Err(Error::refused(format!("server {} gives us no session for files", self.link.name))
-                    .because(error)
-                    .hint("sshd_config there needs `Subsystem sftp internal-sftp`, and MaxSessions of 10 or more"));
+                return Err(self.no_files("it gives no session for files beside that for commands").because(error).hint(
+                    "sshd_config there needs the line `MaxSessions 10`, or any number above 1, and a `Subsystem sftp internal-sftp`; \
+                     what is connected already keeps what it came with",
+                ));
             }
             Ok(Err(error)) => return Err(self.link.lost().because(error)),
             Err(_) => return Err(self.link.lost().because("a new session was not answered")),
@@ -125,9 +127,13 @@ impl SshServer {
                 Err(Error::new(crate::ErrorKind::Unsupported, format!("working with files on {}", self.link.name)).because(why))
             }
             // A server without SFTP ends the session at once, and the connection lives on.
-            Err(Fault::Lost(why)) if self.link.is_held().await => Err(Error::refused(format!("server {} offers no SFTP", self.link.name))
-                .because(why)
-                .hint("sshd_config there needs `Subsystem sftp internal-sftp`")),
+            Err(Fault::Lost(why)) if self.link.is_held().await => {
+                Err(self.no_files("it offers no SFTP").because(why).hint("sshd_config there needs the line `Subsystem sftp internal-sftp`"))
+            }
+            Err(Fault::Talk(said)) => Err(self
+                .no_files("something prints where SFTP should begin")
+                .because(Talk(first_lines(&said)))
+                .hint(format!("`aegir doctor {}` says which file prints it", self.link.name))),
             Err(fault) => Err(self.link.lost().because(words(&fault))),
         }
     }
@@ -156,6 +162,11 @@ impl SshServer {
         let doing = format!("{doing} {} on {}", way.path, self.link.name);
         let output = self.run(&command).await.and_then(|output| output.require_ok(&Command::new("perl"), &doing));
         output.map(drop).map_err(|e| e.context("server", &self.link.name).context("file", &way.path))
+    }
+
+    /// The error for a server that takes commands and not files.
+    fn no_files(&self, why: &str) -> Error {
+        Error::refused(format!("server {} lets nobody work with files: {why}", self.link.name)).context("check", "ssh.files")
     }
 
     /// Works with files; `work` gets the number of the attempt. Twice only where that does no harm and the first
@@ -200,10 +211,30 @@ impl SshServer {
     }
 }
 
+/// What was printed where nothing may be printed.
+#[derive(Debug)]
+pub(crate) struct Talk(pub(crate) String);
+
+impl std::fmt::Display for Talk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "it printed “{}”", self.0)
+    }
+}
+
+impl std::error::Error for Talk {}
+
+/// The beginning of what was said, on one line.
+pub(in crate::server) fn first_lines(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(said);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).take(3).collect();
+    lines.join("; ").replace(char::is_control, " ").chars().take(300).collect()
+}
+
 /// What went wrong, in words; what the server said is shown without its control characters.
 fn words(fault: &Fault) -> String {
     match fault {
         Fault::Lost(why) | Fault::Because(why) => why.clone(),
+        Fault::Talk(said) => format!("it printed “{}”", first_lines(said)),
         Fault::Silent(limit) => format!("no answer in {} s", limit.as_secs()),
         Fault::Status(code, said) => format!("{} (SFTP status {code})", said.replace(char::is_control, " ")),
     }

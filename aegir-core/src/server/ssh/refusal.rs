@@ -5,6 +5,9 @@ use super::host_key::{HostKey, pinned_host_keys};
 use crate::name::ServerName;
 use crate::{Error, ErrorKind};
 
+/// How `ssh` says that the other side ended it.
+const ENDS: [&str; 4] = ["Connection closed by", "Connection reset by", "closed by remote host", "Received disconnect"];
+
 /// Why `ssh` did not connect; `said` is what it wrote to its standard error.
 pub(super) async fn explain(name: &ServerName, config: &SshConfig, said: &str) -> Error {
     let to = config.destination();
@@ -12,7 +15,10 @@ pub(super) async fn explain(name: &ServerName, config: &SshConfig, said: &str) -
         host_key(name, config).await
     } else if said.contains("Permission denied (") || said.contains("Too many authentication failures") {
         let hint = if config.identity.exists() {
-            format!("let Aegir's key in: `aegir server bootstrap {name} | ssh root@{} sh`", config.host)
+            format!(
+                "let Aegir's key in, or learn from its sshd what keeps it out: `aegir server bootstrap {name} | ssh root@{} sh`",
+                config.host
+            )
         } else {
             format!("there is no key {}; `aegir init` makes it", config.identity)
         };
@@ -28,6 +34,14 @@ pub(super) async fn explain(name: &ServerName, config: &SshConfig, said: &str) -
             .hint(format!("`getent hosts {}` must find it", config.host))
     } else if said.contains("Connection refused") {
         unreachable(name, config).hint("nothing listens there: as root on the server, `service ssh start`")
+    } else if said.contains("kex_exchange_identification") || said.contains("banner exchange") {
+        unreachable(name, config).hint("what answers there ends at once: as root on the server, `journalctl -u ssh -n 20` says why")
+    } else if ENDS.iter().any(|end| said.contains(end)) {
+        // It talked to us as far as to the login, so it is there.
+        Error::new(ErrorKind::Denied, format!("server {name} ended the connection of {to} before it was let in"))
+            .context("check", "login")
+            .hint("as root on the server, see what keeps accounts out: `ls -l /etc/nologin; journalctl -u ssh -n 20`")
+            .hint(format!("`aegir server bootstrap {name} | ssh root@{} sh` looks at it, too", config.host))
     } else {
         unreachable(name, config).hint(format!("see whether it is up, and which firewall is between: `ping {}`", config.host))
     };

@@ -51,7 +51,7 @@ pub(super) async fn run(link: &Link, command: &Command) -> Result<Output> {
     let mut again = command.idempotent;
     loop {
         let session = link.session(Instant::now()).await?;
-        match attempt(link, &session, command, &argv).await {
+        match attempt(link, &session, command, &argv, command.only_reads && plain).await {
             Err(error) if again && error.kind() == ErrorKind::Unreachable => again = false,
             result => return result.map_err(|e| e.context("server", &link.name).context("command", command)),
         }
@@ -66,7 +66,7 @@ pub(super) async fn feed(link: &Link, command: &Command, stream: Stream) -> Resu
 async fn digest(link: &Link, command: &Command, stream: Stream) -> Result<Output> {
     let argv = scripted(FEED, command)?;
     let session = link.session(Instant::now()).await?;
-    let mut child = open(link, &session, &argv).await?;
+    let mut child = open(link, &session, &argv, false).await?;
     let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
     let drained = async { tokio::try_join!(drain::output(stdout, command), async { Ok(drain::errors(stderr).await?) }) };
     // Done with both when the command has ended, and the limit begins again when the stream has.
@@ -148,8 +148,10 @@ fn line(by: &[&str], command: &Command) -> Result<Vec<String>> {
     Ok(words)
 }
 
-async fn attempt(link: &Link, session: &Session, command: &Command, argv: &[String]) -> Result<Output> {
-    let mut child = open(link, session, argv).await?;
+/// `alone`: it has no lifeline, and the end of its input at once. A shell that starts in its place, because something at
+/// login says so, then ends instead of waiting.
+async fn attempt(link: &Link, session: &Session, command: &Command, argv: &[String], alone: bool) -> Result<Output> {
+    let mut child = open(link, session, argv, alone).await?;
     let mut stdin = child.stdin().take();
     let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
     let finished = {
@@ -190,12 +192,12 @@ async fn attempt(link: &Link, session: &Session, command: &Command, argv: &[Stri
 
 /// Opens a session for the command. sshd allows few at a time, and other processes of ours use the same
 /// connection: being refused one means waiting for a turn, as nothing has started yet.
-async fn open<'s>(link: &Link, session: &'s Session, argv: &[String]) -> Result<Child<&'s Session>> {
+async fn open<'s>(link: &Link, session: &'s Session, argv: &[String], alone: bool) -> Result<Child<&'s Session>> {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(20);
     loop {
         let mut remote = session.raw_command("exec");
-        remote.args(argv).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        remote.args(argv).stdin(if alone { Stdio::null() } else { Stdio::piped() }).stdout(Stdio::piped()).stderr(Stdio::piped());
         match tokio::time::timeout(link.patience(), remote.spawn()).await {
             Ok(Ok(child)) => return Ok(child),
             Ok(Err(error)) if refused(&error) && begun.elapsed() < TURN => {
@@ -204,8 +206,9 @@ async fn open<'s>(link: &Link, session: &'s Session, argv: &[String]) -> Result<
             }
             Ok(Err(error)) if refused(&error) => {
                 return Err(Error::new(ErrorKind::Timeout, format!("server {} gives us no session: all it allows are in use", link.name))
+                    .context("check", "login")
                     .because(error)
-                    .hint("raise MaxSessions in the server's sshd_config"));
+                    .hint("sshd_config there needs the line `MaxSessions 10`; what is connected already keeps what it came with"));
             }
             Ok(Err(error)) => return Err(link.lost().because(error)),
             Err(_) => return Err(link.lost().because("a new session was not answered")),

@@ -31,7 +31,7 @@ pub(super) fn web_group(server: &Server, facts: &Facts) -> Check {
     let again = match &server.transport {
         Transport::Local => "then log in again".to_owned(),
         // The account of an open connection keeps the groups it came with.
-        Transport::Ssh { .. } => format!("then end its open connections: `pkill -u {} -x sshd` there", server.user),
+        Transport::Ssh { .. } => format!("then end its open connections: `pkill -u {} sshd` there", server.user),
     };
     Check::fail(
         "web-group",

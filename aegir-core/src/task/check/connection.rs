@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::connections::ssh_config;
 use crate::entity::{Server, Transport};
-use crate::server::pinned_host_keys;
+use crate::server::{Silence, pinned_host_keys};
 use crate::service::{Check, PlanContext, as_root};
 use crate::{Error, Result};
 
@@ -39,7 +39,24 @@ pub(super) fn with_shell(error: Error, server: &Server) -> Error {
     }
     let Transport::Ssh { user, .. } = &server.transport else { return error };
     let user = user.as_ref().unwrap_or(&server.user);
-    error.hint(as_root(server, format_args!("usermod -s /bin/sh {user} && pkill -u {user} -x sshd")))
+    let silence = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<Silence>());
+    let hint = match silence {
+        Some(Silence::Forced(_)) => as_root(
+            server,
+            format_args!(
+                "cd /etc/ssh && {{ sed '/^ *Match/Q' sshd_config; printf 'Match User {user}\\n  ForceCommand none\\n'; \
+                 sed -n '/^ *Match/,$p' sshd_config; }} >sshd_config.new && sshd -t -f sshd_config.new && \
+                 mv sshd_config.new sshd_config && service ssh reload && pkill -u {user} sshd"
+            ),
+        ),
+        Some(Silence::Ended(_)) => {
+            let files = "~{user}/.bashrc ~{user}/.profile /etc/bash.bashrc".replace("{user}", user);
+            let find = as_root(server, format_args!("grep -nE '(^|[;&[:space:]])(exec|exit)[[:space:]]' {files}"));
+            format!("{find} shows which line; let it be for terminals only")
+        }
+        _ => as_root(server, format_args!("usermod -s /bin/sh {user} && pkill -u {user} sshd")),
+    };
+    error.hint(hint)
 }
 
 /// The layers behind one that failed; there are none on the master itself.
@@ -51,11 +68,18 @@ pub(super) fn later(server: &Server, failed: &str) -> impl Iterator<Item = &'sta
 /// The failed check for an error, and the layers before it, which passed.
 pub(super) fn failed(error: &Error) -> Vec<Check> {
     let layer = error.contexts().iter().find(|(key, _)| *key == "check").map_or(REACHABLE, |(_, name)| name.as_str());
-    let depth = LAYERS.iter().position(|l| *l == layer).unwrap_or(0);
-    let mut checks: Vec<Check> =
-        LAYERS[..depth].iter().map(|l| Check::pass(l, if *l == REACHABLE { "it answers" } else { "as pinned" })).collect();
+    // What is none of the layers lies behind them.
+    let depth = LAYERS.iter().position(|l| *l == layer).unwrap_or(LAYERS.len());
+    let mut checks: Vec<Check> = LAYERS[..depth]
+        .iter()
+        .map(|l| match *l {
+            REACHABLE => Check::pass(l, "it answers"),
+            HOST_KEY => Check::pass(l, "as pinned"),
+            _ => Check::pass(l, "it lets us in"),
+        })
+        .collect();
     // A pointer back to these checks helps nobody who reads them.
     let mend: Vec<&str> = error.hints().iter().map(String::as_str).filter(|h| !h.contains("aegir doctor")).collect();
-    checks.push(Check::fail(LAYERS[depth], error.chain().join(": "), mend.join("; ")));
+    checks.push(Check::fail(layer, error.chain().join(": "), mend.join("; ")));
     checks
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tokio::sync::Semaphore;
 
-use super::{account, connection, database, machine, names, packages, sudo};
+use super::{account, channel, connection, database, machine, names, packages, sudo};
 use crate::entity::Server;
 use crate::name::ServerName;
 use crate::server::{Command, Inquiry, Output, Reply};
@@ -22,6 +22,7 @@ pub(in crate::task) struct Look {
 
 struct Seen {
     reply: Reply,
+    channels: channel::Channels,
     here: names::Here,
     master: Option<Server>,
     asked: Asked,
@@ -61,9 +62,14 @@ pub(in crate::task) async fn look(server: &Server, cx: &PlanContext<'_>, turns: 
         limit: None,
     };
     let observer = cx.observe_server(server).await?;
-    let (reply, here) = tokio::join!(observer.inquire(&inquiry), names::here(server));
-    match reply {
-        Ok(reply) => Ok(Look { first, seen: Ok(Seen { reply, here, master, asked }) }),
+    // The file channel is opened beside that of commands, as work does; without one of those it says nothing.
+    let both = async { tokio::try_join!(observer.inquire(&inquiry), async { Ok::<_, Error>(channel::open(server, &observer).await) }) };
+    let (both, here) = tokio::join!(both, names::here(server));
+    match both {
+        Ok((reply, files)) => {
+            let channels = channel::look(files, &reply, &observer).await;
+            Ok(Look { first, seen: Ok(Seen { reply, channels, here, master, asked }) })
+        }
         Err(error) if error.kind() == ErrorKind::Internal => Err(error),
         Err(error) => {
             let error = connection::with_shell(error, server);
@@ -136,11 +142,12 @@ impl Look {
     /// All checks of the server; `server` has the facts that were just seen.
     pub(in crate::task) async fn judge(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
         let mut checks = self.first.clone();
-        let Ok(Seen { reply, here, master, asked }) = &self.seen else {
+        let Ok(Seen { reply, channels, here, master, asked }) = &self.seen else {
             let why = checks.iter().find(|c| c.finding == Finding::Fail).map(|c| c.name.clone()).unwrap_or_default();
             let skipped = |name: &str| Check::skipped(name, format!("not looked at: {why} failed"));
             let layers: Vec<Check> = connection::later(server, &why).map(skipped).collect();
             checks.extend(layers);
+            checks.extend(channel::names(server).map(skipped));
             checks.extend(OWN.map(skipped));
             checks.extend(server.services.keys().map(|s| skipped(s)));
             return Ok(checks);
@@ -149,6 +156,7 @@ impl Look {
         let nothing = Output::default();
         let answer = |index: usize| reply.answers.get(index).unwrap_or(&nothing);
         checks.extend(account::login(server, facts));
+        checks.extend(channel::judge(server, reply, channels));
         checks.extend(names::judge(server, reply, here, master.as_ref()));
         checks.extend([account::user(server, facts), account::web_group(server, facts)]);
         checks.extend(machine::root_and_probe(server, facts, answer(asked.probe)));

@@ -4,6 +4,7 @@
 //! that of the first layer that fails, and the others are reported as not looked at: never as a success.
 
 mod account;
+mod channel;
 mod connection;
 mod database;
 mod look;

@@ -24,7 +24,7 @@ pub(super) fn judge(server: &Server, facts: &Facts, needed: &[String], answer: &
         return Check::fail(
             "sudo",
             format!("without a password {} may not run `{}`{said}", facts.user, missing.join("`, `")),
-            set_up(server),
+            format!("{}; where that is said already, /etc/sudoers lacks its line `@includedir /etc/sudoers.d`", set_up(server)),
         );
     }
     let more: Vec<&str> = allowed.iter().map(String::as_str).filter(|a| !needed.iter().any(|n| n == a)).collect();

@@ -39,6 +39,8 @@ pub(super) enum Fault {
     Silent(Duration),
     /// The server refused it.
     Status(u32, String),
+    /// There is text where SFTP should begin.
+    Talk(Vec<u8>),
     /// What we found forbids it.
     Because(String),
 }
@@ -86,7 +88,7 @@ impl Sftp {
         let greeting = async {
             // Here the number of the request is the version.
             input.write_all(&Body::new(wire::INIT).finish(3)).await.map_err(lost)?;
-            packet(&mut output).await
+            greeting_packet(&mut output).await
         };
         let answer = tokio::time::timeout(limit, greeting).await.map_err(|_| Fault::Silent(limit))??;
         let mut reader = Reader(&answer);
@@ -238,6 +240,29 @@ async fn receive<K>(output: impl AsyncRead + Unpin, waiting: Waiting, _keep: K) 
         }
     }
     give_up(&waiting);
+}
+
+/// The first packet, or the text that somebody prints in its place.
+async fn greeting_packet(output: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Fault> {
+    let mut first = [0; 4];
+    output.read_exact(&mut first).await.map_err(|e| Fault::Lost(e.to_string()))?;
+    if u32::from_be_bytes(first) as usize <= LONGEST_PACKET {
+        return packet(&mut tokio::io::AsyncReadExt::chain(&first[..], output)).await;
+    }
+    let mut said = first.to_vec();
+    let more = async {
+        let mut piece = [0; 256];
+        while said.len() < 1024
+            && let Ok(length @ 1..) = output.read(&mut piece).await
+        {
+            said.extend_from_slice(&piece[..length]);
+        }
+    };
+    // Who prints in its place may wait for us now.
+    let _ = tokio::time::timeout(Duration::from_millis(300), more).await;
+    // Behind it the answer itself may come, which is no text.
+    said.truncate(said.iter().position(|byte| *byte == 0).unwrap_or(said.len()));
+    Err(Fault::Talk(said))
 }
 
 async fn packet(output: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Fault> {
