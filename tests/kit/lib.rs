@@ -8,6 +8,7 @@
 //! - [`fleet`]: the same with remote servers.
 //! - [`drupal`]: real trees that somebody names.
 //! - [`entity`]: entities that are only data.
+//! - [`exchange`]: names that are exchanged while they are used.
 //!
 //! Everything here is for tests: it panics with a plain message where a product would return an error.
 
@@ -15,6 +16,7 @@ pub mod breaking;
 pub mod conformance;
 pub mod drupal;
 pub mod entity;
+pub mod exchange;
 pub mod fleet;
 pub mod installation;
 pub mod lab;

@@ -1,5 +1,6 @@
 //! Platforms on remote servers: code from the master, everything else where it is.
 
+use aegir_testkit::exchange::race_for_site;
 use aegir_testkit::installation::Installation;
 use aegir_testkit::lab::Base;
 
@@ -52,6 +53,13 @@ fn verify_sends_code_and_leaves_uploads_and_sites() {
     assert!(!closed.success() && closed.stderr.contains(&format!("reading {PATH}/closed.php on the master")), "{}", closed.stderr);
     assert!(closed.stderr.contains(&format!("ls -ld {PATH}/closed.php")) && !closed.stderr.contains("tar"), "{}", closed.stderr);
     master.host.exec(["rm", &format!("{PATH}/closed.php")]).ok();
+
+    // A4: nor does a site's name that the web server's account exchanges there lead to the configuration.
+    let mut refused = 0;
+    race_for_site(web1, "one.example.com", 8, |_| refused += usize::from(!master.aegir(["site", "verify", "one.example.com"]).success()));
+    assert!(refused > 0, "the race was none");
+    master.aegir(["site", "verify", "one.example.com"]).ok();
+    nothing("after a race");
 
     // Code that is gone or not mounted on the master is no reason to remove it elsewhere.
     master.host.exec(["mv", PATH, "/var/aegir/platforms/away"]).ok();
