@@ -4,6 +4,7 @@
 //!   picture of what a host holds.
 //! - [`conformance`]: what every implementation of a trait must do.
 //! - [`installation`]: a host with Aegir on it, driven the way an operator drives it.
+//! - [`database`]: what must hold for a site and its database, whatever server holds it.
 //! - [`breaking`]: breaks every step of a task there.
 //! - [`fleet`]: the same with remote servers.
 //! - [`drupal`]: real trees that somebody names.
@@ -14,6 +15,7 @@
 
 pub mod breaking;
 pub mod conformance;
+pub mod database;
 pub mod drupal;
 pub mod entity;
 pub mod exchange;

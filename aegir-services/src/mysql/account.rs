@@ -36,7 +36,7 @@ pub(super) fn needs_names(host: &GrantHost) -> bool {
 
 /// Whether the server asks for no names of hosts.
 pub(super) async fn skips_names(session: &mut Session) -> Result<bool, Fault> {
-    Ok(session.value("SELECT CAST(@@GLOBAL.skip_name_resolve AS CHAR)").await?.as_deref() == Some("1"))
+    Ok(session.value("SELECT CAST(@@GLOBAL.skip_name_resolve = 1 AS CHAR)").await?.as_deref() == Some("1"))
 }
 
 /// What to do about it.

@@ -140,6 +140,10 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
                 .hint("give it a certificate: `ssl_cert` and `ssl_key` in its configuration")
                 .hint(format!("if the network between is yours alone: `aegir server edit {server} --set db.tls=false`"))
         }
+        Fault::Insecure(why) if why.contains("CaUsedAsEndEntity") => {
+            Error::refused(format!("the certificate of the database server at {} is its own authority", access.place()))
+                .hint(format!("sign one for {} with an authority, and name that: `aegir server edit {server} --set db.ca=FILE`", access.host))
+        }
         Fault::Insecure(_) => Error::refused(format!("the database server at {} does not prove who it is", access.place()))
             .hint(format!("`aegir server edit {server} --set db.ca=FILE` names the authority that signed its certificate, `system` for a public one")),
         Fault::Protocol(_) => Error::new(ErrorKind::Failed, format!("talking to the database server on {server} failed")),
@@ -156,6 +160,9 @@ pub(super) fn number_hint(number: u16, database: &str) -> Option<String> {
         1044 | 1142 | 1227 | 1370 | 1410 => format!("it wants more than the site may: only what is in {database} itself is loaded"),
         2002 | 2003 | 2005 | 2006 | 2013 => "look at the database server: `systemctl status mariadb`".to_owned(),
         1153 | 1301 => format!("a row of {database} is larger than max_allowed_packet of the database server: raise it there"),
+        1419 => {
+            "a routine or trigger wants it: `mysql -e 'SET GLOBAL log_bin_trust_function_creators = 1'` on the database server".to_owned()
+        }
         2026 => "its certificate is not believed: db.ca of the server names who signed it".to_owned(),
         _ => return None,
     })

@@ -128,7 +128,7 @@ async fn why(config: &Config, db: &Server, web: &Server, number: Option<u16>, ho
 /// Sites on other machines connect without encryption: a database server that takes nothing else is none for them.
 /// Asked of the administrator, for MariaDB turns such a site away as it does a stranger.
 pub(super) async fn refuse_demanded_tls(access: &Access, session: &mut Session, db: &Server, web: &Server) -> Result<()> {
-    let demanded = session.value("SELECT CAST(@@GLOBAL.require_secure_transport AS CHAR)").await;
+    let demanded = session.value("SELECT CAST(@@GLOBAL.require_secure_transport = 1 AS CHAR)").await;
     match demanded {
         // Older servers do not know it.
         Err(fault) if !fault.is_refusal() => Err(explain(access, &fault)),
