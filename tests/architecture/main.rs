@@ -71,6 +71,25 @@ fn files_stay_small_and_say_what_they_are() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A20: the README's build line linked the fakes and ordered failures of tests into the command. Cargo joins the features
+/// of all packages that are built at once: so the command's is named, and none that it depends on asks for them.
+#[test]
+fn a20_the_command_is_built_without_what_tests_need() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("a README");
+    let lines: Vec<&str> = readme.lines().map(str::trim).filter(|l| l.starts_with("cargo build")).collect();
+    assert!(!lines.is_empty(), "the README says how the command is built");
+    for line in lines {
+        assert!(line.contains("--package aegir-cli") && !line.contains("--features"), "`{line}` builds tests' packages, too");
+    }
+    for member in ["aegir-core", "aegir-services", "aegir-cli"] {
+        let manifest = manifest(member);
+        let asks = |line: &&str| line.contains("\"testing\"");
+        let (shipped, tests) = manifest.split_once("[dev-dependencies]").unwrap_or((manifest.as_str(), ""));
+        assert_eq!(shipped.lines().find(asks), None, "{member} is built with what tests need");
+        assert!(!tests.contains("\n[dependencies]"), "{member}: what is behind the dev-dependencies was not looked at");
+    }
+}
+
 #[test]
 fn the_library_keeps_to_itself() {
     let mut files = Vec::new();
