@@ -2,6 +2,7 @@
 
 use aegir_core::inventory::orm::OrmInventory;
 use aegir_core::inventory::{Platforms as _, Servers as _, SiteFilter, Sites as _};
+use aegir_core::name::SiteUri;
 use camino::Utf8PathBuf;
 use clap_complete::engine::CompletionCandidate;
 
@@ -22,6 +23,18 @@ pub(crate) fn platforms() -> Vec<CompletionCandidate> {
 /// Sites.
 pub(crate) fn sites() -> Vec<CompletionCandidate> {
     names(async |inventory| Ok(inventory.sites(&SiteFilter::default()).await?.into_iter().map(|s| s.uri.to_string()).collect()))
+}
+
+/// Aliases of the sites that are named on the command line so far.
+pub(crate) fn aliases() -> Vec<CompletionCandidate> {
+    let words: Vec<SiteUri> = std::env::args().filter_map(|word| SiteUri::parse(&word).ok()).collect();
+    names(async |inventory| {
+        let mut aliases = Vec::new();
+        for word in &words {
+            aliases.extend(inventory.site(word).await?.into_iter().flat_map(|site| site.aliases).map(|a| a.to_string()));
+        }
+        Ok(aliases)
+    })
 }
 
 /// The shell asks before the flags are parsed, so only the file and the environment say where the inventory is.

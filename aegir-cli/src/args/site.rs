@@ -34,7 +34,7 @@ pub(crate) enum SiteVerb {
     },
     /// Change a site's addresses
     #[command(
-        after_help = "Examples:\n  aegir site edit example.org --alias www.example.org --alias example.net\n  aegir site edit example.org --redirect-to www.example.org\n  aegir site edit example.org --no-alias --no-redirect"
+        after_help = "Examples:\n  aegir site edit example.org --add-alias www.example.org --redirect-to www.example.org\n  aegir site edit example.org --remove-alias example.net\n  aegir site edit example.org --no-alias --no-redirect"
     )]
     Edit(EditArgs),
     /// Bring a site up to date: database rights, files, settings, virtual host
@@ -122,11 +122,14 @@ pub(crate) struct EditArgs {
     /// Its URI
     #[arg(add = ArgValueCandidates::new(complete::sites))]
     pub(crate) site: String,
-    /// A further address; can be given again; those not named are dropped
-    #[arg(long, value_name = "NAME", group = "what")]
-    pub(crate) alias: Vec<String>,
-    /// Drop all further addresses
-    #[arg(long, group = "what", conflicts_with = "alias")]
+    /// A further address, beside those it has; can be given again
+    #[arg(long, visible_alias = "alias", value_name = "NAME", group = "what")]
+    pub(crate) add_alias: Vec<String>,
+    /// A further address to give up; the others stay; can be given again
+    #[arg(long, value_name = "NAME", group = "what", add = ArgValueCandidates::new(complete::aliases))]
+    pub(crate) remove_alias: Vec<String>,
+    /// Give up all further addresses, but for those that `--add-alias` names
+    #[arg(long, group = "what", conflicts_with = "remove_alias")]
     pub(crate) no_alias: bool,
     /// The one address that the others redirect to
     #[arg(long, value_name = "NAME", group = "what")]

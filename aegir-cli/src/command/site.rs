@@ -46,7 +46,7 @@ pub(crate) async fn site(verb: SiteVerb, session: &Session) -> Result<u8> {
 }
 
 fn state(uri: SiteUri, state: SiteState) -> Request {
-    Request::ChangeSite(ChangeSite { uri, state: Some(state), aliases: None, redirect_to: None })
+    Request::ChangeSite(ChangeSite { state: Some(state), ..ChangeSite::nothing(uri) })
 }
 
 fn uris(texts: &[String]) -> Result<Vec<SiteUri>> {
@@ -78,13 +78,18 @@ async fn install(args: InstallArgs, session: &Session) -> Result<u8> {
 
 async fn edit(args: EditArgs, session: &Session) -> Result<u8> {
     let uri = SiteUri::parse(&args.site)?;
-    let aliases = if args.alias.is_empty() && !args.no_alias { None } else { Some(uris(&args.alias)?) };
     let redirect_to = match &args.redirect_to {
         Some(text) => Some(Some(SiteUri::parse(text)?)),
         None => args.no_redirect.then_some(None),
     };
     let next = format!("aegir site show {uri}");
-    let request = Request::ChangeSite(ChangeSite { uri, state: None, aliases, redirect_to });
+    let request = Request::ChangeSite(ChangeSite {
+        aliases: args.no_alias.then(Vec::new),
+        add_aliases: uris(&args.add_alias)?,
+        remove_aliases: uris(&args.remove_alias)?,
+        redirect_to,
+        ..ChangeSite::nothing(uri)
+    });
     change::run(&Wanted::new(request).next(next), &args.change, session).await
 }
 

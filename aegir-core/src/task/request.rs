@@ -201,10 +201,23 @@ pub struct ChangeSite {
     /// Whether it answers.
     #[serde(default)]
     pub state: Option<SiteState>,
-    /// Further addresses, all of them.
+    /// Further addresses, all of them; those that it has and that are not named go.
     #[serde(default)]
     pub aliases: Option<Vec<SiteUri>>,
+    /// Further addresses to have beside the others.
+    #[serde(default)]
+    pub add_aliases: Vec<SiteUri>,
+    /// Further addresses to give up; the others stay.
+    #[serde(default)]
+    pub remove_aliases: Vec<SiteUri>,
     /// The one address that the others redirect to; `Some(None)` ends redirection.
     #[serde(default)]
     pub redirect_to: Option<Option<SiteUri>>,
+}
+
+impl ChangeSite {
+    /// Changes nothing yet.
+    pub fn nothing(uri: SiteUri) -> Self {
+        Self { uri, state: None, aliases: None, add_aliases: Vec::new(), remove_aliases: Vec::new(), redirect_to: None }
+    }
 }

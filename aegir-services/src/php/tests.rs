@@ -137,7 +137,7 @@ async fn addresses_follow_the_site() {
     let entries = || bench.below("/srv/p/sites/sites.php")[0].clone();
     let sites: Vec<String> = entries().lines().filter(|l| l.starts_with("$sites[")).map(str::to_owned).collect();
     assert_eq!(sites, ["$sites['8080.example.org'] = 'example.org.8080';", "$sites['www.example.org'] = 'example.org.8080';"]);
-    let change = ChangeSite { uri: SiteUri::parse("example.org:8080").unwrap(), state: None, aliases: Some(vec![]), redirect_to: None };
+    let change = ChangeSite { aliases: Some(vec![]), ..ChangeSite::nothing(SiteUri::parse("example.org:8080").unwrap()) };
     bench.done(&Request::ChangeSite(change)).await;
     assert!(!entries().contains("www.example.org"));
 }
