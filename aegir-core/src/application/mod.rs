@@ -35,6 +35,11 @@ pub trait Application: std::fmt::Debug + Send + Sync {
     fn not_code(&self) -> &'static [&'static str] {
         &[]
     }
+    /// Names that its codebases use themselves where a site's own directory or address would be: `default`. No site of any
+    /// application gets one, for a platform may become another's.
+    fn reserved(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// What stands at a path, or `None` when it is another application.
     async fn detect(&self, path: &Utf8Path, files: &Observer) -> Result<Option<Codebase>>;
     /// Works out the changes an operation needs.

@@ -56,6 +56,8 @@ pub enum ResourceKind {
     DatabaseUser,
     /// A host name that a web server answers for.
     Vhost,
+    /// A name that leads to one site of a platform, written `PLATFORM NAME`.
+    SiteName,
     /// A certificate.
     Certificate,
 }
@@ -96,6 +98,7 @@ impl fmt::Display for Resource {
             ResourceKind::Database => "database",
             ResourceKind::DatabaseUser => "database user",
             ResourceKind::Vhost => "virtual host",
+            ResourceKind::SiteName => "site name",
             ResourceKind::Certificate => "certificate",
         };
         write!(f, "{kind} {} on {}", self.name, self.server)

@@ -73,6 +73,16 @@ fn host_to_ascii(text: &str, host: &str) -> Result<String> {
             shown(&bad.to_string())
         )));
     }
+    // Whoever types or pastes one sees another name than the one that would be meant.
+    let vanishes = |c: &char| !c.is_ascii() && idna::domain_to_ascii_strict(&format!("a{c}b")).is_ok_and(|mapped| mapped == "ab");
+    if let Some(bad) = host.chars().find(vanishes) {
+        return Err(Error::invalid(format!(
+            "the site URI {} holds the character {}, which cannot be seen",
+            shown(text),
+            shown(&bad.to_string())
+        ))
+        .hint(format!("type it instead of copying it: {}", host.chars().filter(|c| !vanishes(c)).collect::<String>())));
+    }
     // Plain lower-case ASCII comes out of IDNA as it went in; lists of many thousand stored names need no more.
     let plain = host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.') && !host.contains("--");
     let ascii = if plain { Ok(host.to_owned()) } else { idna::domain_to_ascii_strict(host) };
@@ -111,6 +121,15 @@ mod tests {
             assert_eq!(SiteUri::parse(input).unwrap().as_str(), expected);
         }
         assert_eq!(SiteUri::parse("xn--bcher-kva.example").unwrap().unicode(), "bücher.example");
+    }
+
+    #[test]
+    fn a19_what_cannot_be_seen_is_refused_not_dropped() {
+        for c in ['\u{200B}', '\u{AD}', '\u{2060}', '\u{FEFF}', '\u{180B}', '\u{FE0F}', '\u{E0101}', '\u{200C}', '\u{200D}'] {
+            let refused = SiteUri::parse(&format!("a{c}b.org"));
+            assert!(refused.is_err(), "{:?} became {refused:?}", c.escape_unicode().to_string());
+        }
+        assert_eq!(SiteUri::parse("ｅxample.org").unwrap().as_str(), "example.org");
     }
 
     #[test]

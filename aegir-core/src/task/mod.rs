@@ -12,6 +12,7 @@ mod platform_add;
 mod platform_change;
 mod platform_code;
 mod platform_delete;
+mod platform_place;
 mod platform_verify;
 mod preparation;
 mod request;

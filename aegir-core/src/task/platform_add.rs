@@ -1,6 +1,6 @@
 //! Takes over a codebase that stands at a path on the master, or copies one there; a remote server is sent it.
 
-use super::{AddPlatform, Draft, find, platform_code, platform_verify};
+use super::{AddPlatform, Draft, find, platform_code, platform_place, platform_verify};
 use crate::action::CopyTree;
 use crate::entity::{EntityId, EntityRef, Owner, Platform};
 use crate::name::{ServerName, absolute_path};
@@ -15,24 +15,14 @@ pub(super) async fn plan(new: &AddPlatform, cx: &PlanContext<'_>) -> Result<Draf
             .context("platform", &new.name)
             .hint(format!("look at it with `aegir platform show {}`, or choose another name", new.name)));
     }
-    for other in cx.inventory().platforms().await? {
-        if other.path.starts_with(&path) || path.starts_with(&other.path) {
-            return Err(Error::conflict(format!("{path} is claimed by the platform {} at {}", other.name, other.path))
-                .context("platform", &other.name)
-                .context("file", &path)
-                .hint("choose a path that neither holds nor lies in another platform"));
-        }
-    }
     let server = find::server(cx.inventory(), &new.server).await?;
-    if path.starts_with(server.root.join("config")) || path.starts_with(server.backup_dir()) || server.root.starts_with(&path) {
-        return Err(Error::refused(format!("{path} is Aegir's own directory"))
-            .context("file", &path)
-            .hint(format!("put platforms below {}", server.root.join("platforms"))));
-    }
     // Known before anything is copied: a server that serves no sites.
     cx.service_type(&server, "web")?;
     let master = find::server(cx.inventory(), &ServerName::master()).await?;
     let files = cx.observe(&master.name).await?;
+    // The code of all of them stands on the master.
+    let mut others = cx.inventory().platforms().await?;
+    platform_place::refuse(&path, &master, &files, &others).await?;
     let mut plan = Plan::empty();
     let owner = Owner::new(EntityRef::Platform(new.name.clone()), EntityId::generate());
     let root = match &new.from {
@@ -53,6 +43,8 @@ pub(super) async fn plan(new: &AddPlatform, cx: &PlanContext<'_>) -> Result<Draf
     let codebase = platform_code::detect(&code, cx).await?;
     if platform_code::is_remote(&server) {
         let there = cx.observe(&server.name).await?;
+        others.retain(|other| other.server == server.name);
+        platform_place::refuse(&path, &server, &there, &others).await?;
         platform_code::require_room(&path, &server, &there, "Aegir sends code only to a place of its own").await.map_err(|e| {
             match e.kind() {
                 ErrorKind::Conflict => e.hint(format!("on {}: `mv {path} {path}.old`, or choose another path", server.name)),

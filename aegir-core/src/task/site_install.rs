@@ -5,7 +5,6 @@ use chrono::Utc;
 use super::{Draft, InstallSite, find};
 use crate::action::RecordSite;
 use crate::entity::{Database, EntityId, EntityRef, Owner, Platform, Server, Site, SiteContext, SiteState};
-use crate::inventory::Inventory;
 use crate::name::{MachineName, ServerName, SiteUri};
 use crate::secret::{random_password, random_salt};
 use crate::service::{Account, Operation, PlanContext};
@@ -18,7 +17,7 @@ pub(super) async fn plan(new: &InstallSite, cx: &PlanContext<'_>) -> Result<Draf
             .context("platform", &platform.name)
             .hint(format!("unlock it with `aegir platform unlock {}`", platform.name)));
     }
-    addresses(&new.uri, &new.aliases, new.redirect_to.as_ref(), None, cx.inventory()).await?;
+    addresses(&new.uri, &new.aliases, new.redirect_to.as_ref(), None, cx).await?;
     let profile = profile(new, &platform)?;
     let web = find::server(cx.inventory(), &platform.server).await?;
     let db = database_server(new.db_server.as_ref(), &web, cx).await?;
@@ -67,14 +66,15 @@ pub(super) async fn addresses(
     aliases: &[SiteUri],
     redirect_to: Option<&SiteUri>,
     known: Option<&SiteUri>,
-    inventory: &dyn Inventory,
+    cx: &PlanContext<'_>,
 ) -> Result<()> {
     let all: Vec<&SiteUri> = std::iter::once(uri).chain(aliases).collect();
     for (index, address) in all.iter().enumerate() {
         if all[..index].contains(address) {
             return Err(Error::invalid(format!("the address {address} is given twice")));
         }
-        if let Some(holder) = inventory.site_at(address).await?.filter(|holder| Some(holder) != known) {
+        not_reserved(address, cx)?;
+        if let Some(holder) = cx.inventory().site_at(address).await?.filter(|holder| Some(holder) != known) {
             let message = if holder == **address {
                 format!("there is a site {address} already")
             } else {
@@ -89,6 +89,22 @@ pub(super) async fn addresses(
                 .hint(format!("add it with `--alias {target}`")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Refuses names that lead to no site: those that no name server answers for, and what codebases use themselves.
+fn not_reserved(address: &SiteUri, cx: &PlanContext<'_>) -> Result<()> {
+    let host = address.host();
+    if ["localhost", "invalid"].iter().any(|last| host.rsplit('.').next() == Some(last)) {
+        return Err(Error::refused(format!("{address} can be no site: by its last part it is never an address of others"))
+            .hint("choose a name that visitors can resolve"));
+    }
+    match cx.registry().applications().iter().find(|a| a.reserved().contains(&host)) {
+        Some(application) => {
+            Err(Error::refused(format!("{address} can be no site: {} uses that name itself", application.title()))
+                .hint("choose another name"))
+        }
+        None => Ok(()),
     }
 }
 

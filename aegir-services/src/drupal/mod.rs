@@ -87,6 +87,10 @@ impl Application for Drupal {
         ]
     }
 
+    fn reserved(&self) -> &'static [&'static str] {
+        php::RESERVED
+    }
+
     async fn detect(&self, path: &Utf8Path, files: &Observer) -> Result<Option<Codebase>> {
         for docroot in DOCROOTS {
             let root = below(path, docroot);
@@ -116,9 +120,9 @@ impl Application for Drupal {
             }
             Operation::InstallSite { site, account } => {
                 php::refuse_leftovers(site, &cx.observe(&site.web.name).await?).await?;
-                Ok(layout(site).plan(site, cx)?.and_then(php::install(family(&site.platform.codebase), site, account)?))
+                Ok(layout(site).plan(site, cx).await?.and_then(php::install(family(&site.platform.codebase), site, account)?))
             }
-            Operation::VerifySite { site } => layout(site).plan(site, cx),
+            Operation::VerifySite { site } => layout(site).plan(site, cx).await,
             Operation::QuiesceSite { site, aside } => php::quiesce(site, aside),
             Operation::DeleteSite { site, .. } => php::removal(site, SITES, &cx.observe(&site.web.name).await?, cx).await,
             _ => Ok(Plan::empty()),

@@ -10,6 +10,7 @@ mod docroot;
 mod driver;
 mod family;
 mod install;
+mod names;
 mod platform;
 mod remove;
 mod scan;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use family::Family;
 pub use install::InstallApplication;
+pub use names::TakeNames;
 pub use sites::EnterAddresses;
 
 pub(crate) use credentials::directory as credentials_directory;
@@ -39,8 +41,26 @@ pub(crate) use version::{quoted_after, two_numbers};
 
 use aegir_core::service::Registry;
 
+/// What stands in `sites` of one application or another, and in front of it: no site's directory has such a name.
+pub(crate) const RESERVED: &[&str] = &[
+    "all",
+    "default",
+    "development.services.yml",
+    "example.settings.local.php",
+    "example.sites.php",
+    "index.php",
+    "local.settings.php",
+    "platform.settings.php",
+    "readme.txt",
+    "settings.php",
+    "simpletest",
+    "sites.php",
+    "wp-config.php",
+];
+
 /// The shared actions; the applications bring their templates along.
 pub(crate) fn register(registry: &mut Registry) {
     registry.actions_mut().add::<InstallApplication>();
     registry.actions_mut().add::<EnterAddresses>();
+    registry.actions_mut().add::<TakeNames>();
 }

@@ -9,9 +9,9 @@ use aegir_core::{Error, Result};
 use camino::Utf8Path;
 use serde_json::json;
 
-use super::EnterAddresses;
 use super::platform::sites_path;
 use super::steps::{Reader, Steps};
+use super::{EnterAddresses, names};
 
 /// The site's entries and its credentials; its directory was moved away before.
 pub(crate) async fn removal(site: &SiteContext, sites_template: &str, files: &Observer, cx: &PlanContext<'_>) -> Result<Plan> {
@@ -24,7 +24,7 @@ pub(crate) async fn removal(site: &SiteContext, sites_template: &str, files: &Ob
         shared = shared.step(&EnterAddresses { file, directory: site.site.uri.file_name(), keys: Vec::new(), empty })?;
     }
 
-    let mut own = Steps::new(web, owner);
+    let mut own = Steps::new(web, owner).step(&names::leave(site, cx).await?)?;
     if owns(&site.credentials_path(), site, cx).await? {
         own = own.remove(site.credentials_path())?;
     }

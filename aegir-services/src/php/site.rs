@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::driver::php_of;
 use super::platform::{require_writable, sites_path};
 use super::steps::{Reader, Steps};
-use super::{EnterAddresses, Family, InstallApplication, credentials, sites};
+use super::{EnterAddresses, Family, InstallApplication, credentials, names, sites};
 
 /// What one application's sites consist of.
 #[derive(Debug)]
@@ -56,10 +56,11 @@ impl Layout<'_> {
     /// Directories, credentials, settings, entries of a site. The same for a new site and for one that is verified.
     ///
     /// The modes are the ones that the driver puts back after an installer has taken write permission away.
-    pub(crate) fn plan(&self, site: &SiteContext, cx: &PlanContext<'_>) -> Result<Plan> {
+    pub(crate) async fn plan(&self, site: &SiteContext, cx: &PlanContext<'_>) -> Result<Plan> {
         let own = site.directory();
         let salt: &[(&str, &Sealed)] = &[("hash_salt", &site.site.hash_salt)];
-        let mut steps = Steps::new(&site.web, Owner::from(&site.site)).directory(&own, 0o750, Reader::Web)?;
+        let names = names::take(site, cx).await?;
+        let mut steps = Steps::new(&site.web, Owner::from(&site.site)).step(&names)?.directory(&own, 0o750, Reader::Web)?;
         for directory in self.directories {
             // What either of us makes in there belongs to the web server's group, and both can remove it.
             steps = steps.directory(own.join(directory), 0o2770, Reader::Web)?;

@@ -12,7 +12,7 @@ use aegir_core::server::{FileSpec, Permissions};
 use camino::Utf8PathBuf;
 
 /// An address as Drupal looks it up: `example.org`, or `8080.example.org` for `example.org:8080`.
-fn key(address: &SiteUri) -> String {
+pub(super) fn key(address: &SiteUri) -> String {
     match address.port() {
         Some(port) => format!("{port}.{}", address.host()),
         None => address.host().to_owned(),

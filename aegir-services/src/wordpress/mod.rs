@@ -81,6 +81,10 @@ impl Application for WordPress {
         ]
     }
 
+    fn reserved(&self) -> &'static [&'static str] {
+        php::RESERVED
+    }
+
     async fn detect(&self, path: &Utf8Path, files: &Observer) -> Result<Option<Codebase>> {
         for docroot in DOCROOTS {
             if let Some(found) = codebase::read(docroot, &below(path, docroot), files).await? {
@@ -111,9 +115,9 @@ impl Application for WordPress {
                     .hint(format!("put a theme into {themes}, then run `aegir platform verify {}`", site.platform.name)));
                 }
                 php::refuse_leftovers(site, &cx.observe(&site.web.name).await?).await?;
-                Ok(layout(site).plan(site, cx)?.and_then(php::install(Family::Wordpress, site, account)?))
+                Ok(layout(site).plan(site, cx).await?.and_then(php::install(Family::Wordpress, site, account)?))
             }
-            Operation::VerifySite { site } => layout(site).plan(site, cx),
+            Operation::VerifySite { site } => layout(site).plan(site, cx).await,
             Operation::QuiesceSite { site, aside } => php::quiesce(site, aside),
             Operation::DeleteSite { site, .. } => php::removal(site, SITES, &cx.observe(&site.web.name).await?, cx).await,
             _ => Ok(Plan::empty()),
