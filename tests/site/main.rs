@@ -8,8 +8,10 @@ mod crash;
 mod drupal;
 mod dry_run;
 mod firewall;
+mod hostile;
 mod life;
 mod original_faults;
+mod words;
 
 use aegir_testkit::installation::Installation;
 
