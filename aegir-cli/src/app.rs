@@ -126,11 +126,11 @@ fn refuse_root(settings: &Settings) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Denied, "aegir does not run as root, except `aegir init`").hint(format!(
-        "run it as {}: `sudo -u {} aegir …`",
-        settings.user(),
-        settings.user()
-    )))
+    let denied = Error::new(ErrorKind::Denied, "aegir does not run as root, except `aegir init`");
+    if !door::database(&settings.root()).exists() {
+        return Err(denied.hint("this machine is not prepared yet: `sudo aegir init`"));
+    }
+    Err(denied.hint(format!("run it as {}: `sudo -u {} aegir …`", settings.user(), settings.user())))
 }
 
 /// clap's own exit code for usage errors, 2, means something else elsewhere; help and version are no errors.

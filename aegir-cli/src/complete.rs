@@ -1,8 +1,8 @@
 //! Names of servers, platforms and sites for the shell's completion; silent where there is nothing to read.
 
 use aegir_core::inventory::orm::OrmInventory;
-use aegir_core::inventory::{Platforms as _, Servers as _, SiteFilter, Sites as _};
-use aegir_core::name::SiteUri;
+use aegir_core::inventory::{Journal as _, Platforms as _, Servers as _, SiteFilter, Sites as _, TaskFilter};
+use aegir_core::name::{PlatformName, SiteUri};
 use camino::Utf8PathBuf;
 use clap_complete::engine::CompletionCandidate;
 
@@ -23,6 +23,25 @@ pub(crate) fn platforms() -> Vec<CompletionCandidate> {
 /// Sites.
 pub(crate) fn sites() -> Vec<CompletionCandidate> {
     names(async |inventory| Ok(inventory.sites(&SiteFilter::default()).await?.into_iter().map(|s| s.uri.to_string()).collect()))
+}
+
+/// The numbers of the latest tasks.
+pub(crate) fn tasks() -> Vec<CompletionCandidate> {
+    let filter = TaskFilter { limit: 50, ..TaskFilter::default() };
+    names(async |inventory| Ok(inventory.tasks(&filter).await?.into_iter().map(|task| task.id.to_string()).collect()))
+}
+
+/// The profiles of the platforms that are named on the command line so far.
+pub(crate) fn profiles() -> Vec<CompletionCandidate> {
+    let words: Vec<PlatformName> = std::env::args().filter_map(|word| PlatformName::parse(&word).ok()).collect();
+    names(async |inventory| {
+        let mut profiles = Vec::new();
+        for word in &words {
+            let known = inventory.platform(word).await?.map(|platform| platform.codebase.profiles).unwrap_or_default();
+            profiles.extend(known.into_iter().filter(|profile| !profile.hidden).map(|profile| profile.name.to_string()));
+        }
+        Ok(profiles)
+    })
 }
 
 /// Aliases of the sites that are named on the command line so far.

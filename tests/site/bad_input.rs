@@ -71,7 +71,7 @@ fn things_that_are_not_there_or_are_taken() {
                 6,
                 "never writes into",
             ),
-            (&["platform", "delete", "wp", "--yes"], 8, "still has 1 sites"),
+            (&["platform", "delete", "wp", "--yes"], 8, "still has the site one.example.com"),
             (&["site", "frobnicate"], 64, "frobnicate"),
             (&["service", "show", "iis"], 5, "apache"),
         ],

@@ -66,6 +66,12 @@ fn one_name_leads_to_one_site(aegir: &Installation) {
         ],
     );
     assert!(aegir.page("8080.shop.example.com").body.contains("v1.2 launch"));
+    // A visitor who names a port gets no site with another one's database.
+    aegir.aegir(["site", "edit", "one.example.com", "--add-alias", "shop.example.com"]).ok();
+    let crossed = aegir.host.exec(["curl", "-s", "-H", "Host: shop.example.com:8080", "http://127.0.0.1/"]).ok();
+    assert_eq!(crossed.trim(), "No such site here.");
+    assert_eq!(aegir.page("shop.example.com").status, 200);
+    aegir.aegir(["site", "edit", "one.example.com", "--remove-alias", "shop.example.com"]).ok();
     // The other way round: an alias with a port, and a site whose directory would be that name.
     aegir.aegir(["site", "edit", "one.example.com", "--add-alias", "club.example.com:8080"]).ok();
     refused(aegir, &[(&["site", "install", "8080.club.example.com", "--platform", "wp"], 6, "leads to site one.example.com")]);

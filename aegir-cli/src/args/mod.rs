@@ -42,8 +42,9 @@ Examples:
   aegir site login example.org                                a link that logs you in
   aegir task list                                             what was done
 
-Exit codes: 0 done · 1 failed, rolled back · 3 partly done · 4 not allowed · 5 not found · 6 conflict or stale plan ·
-7 locked · 8 refused by a check · 9 unreachable · 10 stuck · 64 usage · 124 timed out · 130 interrupted";
+Exit codes: 0 done · 1 failed, rolled back · 3 partly done · 4 not allowed
+  5 not found · 6 conflict or stale plan · 7 locked · 8 refused by a check
+  9 unreachable · 10 stuck · 64 usage · 124 timed out · 130 interrupted";
 
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug)]

@@ -87,8 +87,8 @@ pub(crate) struct InstallArgs {
     /// Its platform
     #[arg(long, add = ArgValueCandidates::new(complete::platforms))]
     pub(crate) platform: String,
-    /// The installation profile; `standard`, else the first one, when not given
-    #[arg(long)]
+    /// The installation profile; the one that the platform's application puts first when not given
+    #[arg(long, add = ArgValueCandidates::new(complete::profiles))]
     pub(crate) profile: Option<String>,
     /// The server for its database; the web server, else the master, when not given
     #[arg(long, value_name = "SERVER", add = ArgValueCandidates::new(complete::servers))]

@@ -1,6 +1,9 @@
 //! `aegir task …`
 
 use clap::Subcommand;
+use clap_complete::engine::ArgValueCandidates;
+
+use crate::complete;
 
 /// What was asked for.
 #[derive(Debug, Subcommand)]
@@ -20,6 +23,7 @@ pub(crate) enum TaskVerb {
     #[command(after_help = "Examples:\n  aegir task show 12")]
     Show {
         /// Its number
+        #[arg(add = ArgValueCandidates::new(complete::tasks))]
         task: i64,
     },
     /// Follow a task until it ends
@@ -28,12 +32,14 @@ pub(crate) enum TaskVerb {
     )]
     Watch {
         /// Its number
+        #[arg(add = ArgValueCandidates::new(complete::tasks))]
         task: i64,
     },
     /// Take back the rest of a task that is stuck, or waits for a server
     #[command(after_help = "Examples:\n  aegir task retry 12")]
     Retry {
         /// Its number
+        #[arg(add = ArgValueCandidates::new(complete::tasks))]
         task: i64,
     },
     /// End what dead processes left, and what waits for servers: done or rolled back. Every changing command does this

@@ -64,6 +64,8 @@ fn fields(schema: &Value, ui: &Ui) -> Text {
         let kind = match &property["type"] {
             Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).filter(|k| *k != "null").collect::<Vec<_>>().join(" or "),
             Value::String(kind) => kind.clone(),
+            // Whether it may be left out or not, its type is elsewhere in the schema; the only such one is a secret.
+            _ if property.to_string().contains("/Sealed\"") => "secret".to_owned(),
             _ => property["$ref"].as_str().and_then(|r| r.rsplit('/').next()).unwrap_or_default().to_owned(),
         };
         let default = match &property["default"] {

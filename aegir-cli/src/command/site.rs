@@ -98,14 +98,19 @@ async fn list(platform: Option<String>, server: Option<String>, session: &Sessio
         Some(text) => Some(session.aegir.server_named(&text).await?),
         None => None,
     };
-    let filter = SiteFilter { platform: platform.map(|p| PlatformName::parse(&p)).transpose()?, server };
+    let platform = platform.map(|p| PlatformName::parse(&p)).transpose()?;
+    if let Some(name) = &platform
+        && session.aegir.inventory().platform(name).await?.is_none()
+    {
+        return Err(Error::not_found(format!("there is no platform {name}")).hint("`aegir platform list` shows what there is"));
+    }
+    let empty = match (&platform, &server) {
+        (None, None) => "there are no sites; `aegir site install URI --platform P` makes one",
+        _ => "there are no sites there; `aegir site list` shows all",
+    };
+    let filter = SiteFilter { platform, server };
     let sites = session.aegir.inventory().sites(&filter).await?;
-    session.ui.list(
-        "SiteList",
-        || to_json(&sites),
-        || table(&sites),
-        "there are no sites; `aegir site install URI --platform P` makes one",
-    );
+    session.ui.list("SiteList", || to_json(&sites), || table(&sites), empty);
     warn_of_stuck(session).await;
     Ok(exit::DONE)
 }

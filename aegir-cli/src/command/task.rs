@@ -75,7 +75,7 @@ async fn list(state: Option<&str>, limit: u64, session: &Session) -> Result<u8> 
             }
             table
         },
-        "there are no tasks",
+        &state.map_or_else(|| "there are no tasks".to_owned(), |state| format!("no task is {}", state.replace('_', " "))),
     );
     Ok(exit::DONE)
 }

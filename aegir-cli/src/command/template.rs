@@ -30,6 +30,10 @@ pub(crate) fn template(verb: TemplateVerb, session: &Session) -> Result<u8> {
                 None => templates.list()?.into_iter().filter(|t| t.origin != Origin::BuiltIn).map(|t| t.name).collect(),
             };
             let diffs = names.iter().map(|name| Ok((name, templates.diff(name)?))).collect::<Result<Vec<_>>>()?;
+            if diffs.is_empty() && !ui.json {
+                ui.say("no template is overridden; `aegir template eject TEMPLATE` makes an override");
+                return Ok(exit::DONE);
+            }
             ui.item(
                 "TemplateDiff",
                 || diffs.iter().map(|(name, diff)| json!({ "name": name, "diff": diff })).collect(),

@@ -17,9 +17,11 @@ pub(super) async fn plan(name: &PlatformName, offline: bool, cx: &PlanContext<'_
     let server = find::server(cx.inventory(), &platform.server).await?;
     let sites = cx.inventory().sites(&SiteFilter { platform: Some(name.clone()), server: None }).await?;
     if let Some(first) = sites.first() {
-        return Err(Error::refused(format!("platform {name} still has {} sites, {} among them", sites.len(), first.uri))
+        let has =
+            if sites.len() == 1 { format!("the site {}", first.uri) } else { format!("{} sites, {} among them", sites.len(), first.uri) };
+        return Err(Error::refused(format!("platform {name} still has {has}"))
             .context("platform", name)
-            .hint(format!("`aegir site list --platform {name}` shows them; delete or migrate them first")));
+            .hint(format!("`aegir site list --platform {name}` shows them; delete them first")));
     }
     let owner = Owner::from(&platform);
     let mut plan = if offline { leave(&platform, &server, cx).await? } else { clear(&platform, &server, cx).await? };

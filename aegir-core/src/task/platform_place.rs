@@ -73,8 +73,7 @@ fn taken(path: &Utf8Path, root: &Utf8Path) -> Option<&'static str> {
         let own = OWN.contains(&first) || first.starts_with('.') || first.starts_with("aegir.");
         return own.then_some(aegirs);
     }
-    let below = |directory: &&str| path.starts_with(directory);
-    let system = SYSTEM.iter().any(|d| below(&d)) && !path.starts_with("/usr/local");
+    let system = SYSTEM.iter().any(|directory| path.starts_with(directory)) && !path.starts_with("/usr/local");
     let top = path.components().count() == 2;
     (system || top || path == "/usr/local").then_some("is the system's own directory")
 }

@@ -45,6 +45,7 @@ pub(crate) fn settings_data(site: &SiteContext) -> Value {
         "temp_path": format!("{directory}/private/temp"),
         "sync_path": format!("{directory}/private/config/sync"),
         "utf8mb4": true,
+        "db_name": site.site.database.name,
         "credentials_path": site.credentials_path(),
         "include_global": site.web.root.join("config/includes/global.inc"),
         "include_platform": docroot.join("sites/all/platform.settings.php"),
