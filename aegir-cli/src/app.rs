@@ -64,8 +64,9 @@ impl App {
         };
         let global = cli.global;
         let ui = Ui::new(global.json, global.quiet, global.verbose, global.color);
-        // One thread: children and the kernel do the work, and a list has no time to start more.
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        // This thread shows, another one works: a terminal that is stopped stops nothing else. More are not worth their start,
+        // for children and the kernel do the work.
+        let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
                 ui.error(&Error::internal("the process could not start its event loop").because(error));
@@ -97,7 +98,7 @@ impl App {
         }
         refuse_root(&settings)?;
         let open = async || {
-            let builder = door::open(settings.clone(), self.registry()).await?;
+            let builder = door::open(settings.clone(), self.registry()).await?.by(door::who());
             let aegir = self.adjustments.iter().fold(builder, |builder, adjust| adjust(builder)).build();
             Ok::<_, Error>(Session { aegir, ui: ui.clone(), global: global.clone() })
         };

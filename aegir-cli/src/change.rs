@@ -44,37 +44,66 @@ impl Wanted {
     }
 }
 
+/// How often a plan that went stale while an operator thought about it is made again.
+const TRIES: u32 = 3;
+
 /// Plans what is wanted, and shows, saves or does it.
 pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -> Result<u8> {
-    let Session { aegir, ui, .. } = session;
+    let Session { aegir, .. } = session;
+    let mut signals = Signals::listen()?;
     if args.dry_run || args.plan_out.is_some() {
-        let planned = aegir.plan(&wanted.request).await?;
+        let planned = signals.unless(aegir.plan(&wanted.request)).await?;
         return look(&planned, args, session);
     }
-    tell(&aegir.make_way(&wanted.request).await?, session);
-    let mut signals = Signals::listen()?;
-    let next = wanted.next.as_deref();
-    let mut title = String::new();
-    let mut said = BTreeSet::new();
-    // Signals stop the task once it runs.
+    tell(&signals.unless(aegir.make_way(&wanted.request)).await?, session);
+    if wanted.ask || args.no_wait {
+        return agree(wanted, args, session, &mut signals).await;
+    }
+    let (next, mut title) = (wanted.next.as_deref(), String::new());
     let cancel = Cancel::default();
     let begun = aegir.start(&wanted.request, &cancel, |planned| {
-        // A plan that went stale is made again, with the same warnings.
-        planned.warnings.iter().filter(|warning| said.insert((*warning).clone())).for_each(|warning| ui.warn(warning));
+        planned.warnings.iter().for_each(|warning| session.ui.warn(warning));
         title.clone_from(&planned.title);
-        if wanted.ask && !planned.is_empty() {
-            confirm(planned, args, session)?;
-        }
-        Ok(!args.no_wait)
+        Ok(true)
     });
-    match begun.await? {
-        Start::Nothing(_) => {
-            ui::nothing(ui, &title, next);
+    match signals.asking(&cancel, begun).await?? {
+        Start::Running(task) => finish(follow(task, &mut signals, &session.ui).await?, &title, next, session),
+        Start::Nothing(_) | Start::Kept(_) => {
+            ui::nothing(&session.ui, &title, next);
             Ok(exit::DONE)
         }
-        Start::Kept(planned) => detach::start(&planned, session),
-        Start::Running(task) => finish(follow(task, &mut signals, ui).await?, &title, next, session),
     }
+}
+
+/// Shows the plan and has it agreed to, holding no lock meanwhile; then exactly that plan runs, or none.
+async fn agree(wanted: &Wanted, args: &ChangeArgs, session: &Session, signals: &mut Signals) -> Result<u8> {
+    let Session { aegir, ui, .. } = session;
+    let next = wanted.next.as_deref();
+    let mut said = BTreeSet::new();
+    for tries in 1.. {
+        let planned = signals.unless(aegir.plan_to_submit(&wanted.request)).await?;
+        let title = planned.title.clone();
+        // A plan that went stale is made again, with the same warnings.
+        planned.warnings.iter().filter(|warning| said.insert((*warning).clone())).for_each(|warning| ui.warn(warning));
+        if planned.is_empty() {
+            ui::nothing(ui, &title, next);
+            return Ok(exit::DONE);
+        }
+        if wanted.ask {
+            confirm(&planned, args, session, signals).await?;
+        }
+        if args.no_wait {
+            return detach::start(&planned, session);
+        }
+        let cancel = Cancel::default();
+        match signals.asking(&cancel, aegir.submit_with(planned, cancel.clone())).await? {
+            Ok(task) => return finish(follow(task, signals, ui).await?, &title, next, session),
+            // Somebody changed what it works on meanwhile: plan again from what is there now, and ask again.
+            Err(stale) if stale.kind() == ErrorKind::Conflict && tries < TRIES => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::internal("the tries have no end"))
 }
 
 /// Runs a saved plan, exactly as it is. Who saved it has seen it; what is live is asked for all the same.
@@ -98,12 +127,13 @@ pub(crate) async fn apply(file: &Utf8Path, args: &ChangeArgs, session: &Session)
         return Ok(exit::DONE);
     }
     if planned.confirm.is_some() {
-        confirm(&planned, args, session)?;
+        confirm(&planned, args, session, &mut signals).await?;
     }
     if args.no_wait {
         return detach::start(&planned, session);
     }
-    let task = session.aegir.submit(planned).await?;
+    let cancel = Cancel::default();
+    let task = signals.asking(&cancel, session.aegir.submit_with(planned, cancel.clone())).await??;
     finish(follow(task, &mut signals, &session.ui).await?, &title, None, session)
 }
 
@@ -151,7 +181,7 @@ fn save(file: &Utf8Path, text: &str) -> Result<()> {
 }
 
 /// Shows what will happen and wants it typed: yes, or the name of what is live. Where nobody can be asked, names the flag.
-fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<()> {
+async fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session, signals: &mut Signals) -> Result<()> {
     let ui = &session.ui;
     let wanted = planned.confirm.as_deref();
     let confirmed = match (wanted, args.confirm.as_deref()) {
@@ -180,11 +210,23 @@ fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<()
         Some(name) => ui.ask(&format!("{}: it is in production, or nothing is kept of it; type {name} to go on:", planned.title)),
         None => ui.ask(&format!("{}: type yes to go on:", planned.title)),
     }
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|e| Error::failed("reading the answer").because(e))?;
+    let answer = signals.unless(typed_line()).await?;
     if answer.trim() == wanted.unwrap_or("yes") {
         Ok(())
     } else {
         Err(Error::new(ErrorKind::Interrupted, format!("{}: not confirmed, nothing was changed", planned.title)))
     }
+}
+
+/// A line that somebody types. On a thread of its own, which ends with the process: nobody can call it back.
+async fn typed_line() -> Result<String> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        // Whoever asked may have been stopped meanwhile.
+        let _ = tell.send(read.map(|_| answer));
+    });
+    let read = told.await.map_err(|e| Error::internal("nobody reads the answer").because(e))?;
+    read.map_err(|e| Error::failed("reading the answer").because(e))
 }

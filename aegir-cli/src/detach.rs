@@ -10,6 +10,7 @@ use aegir_core::{Error, ErrorReport, Result};
 use serde_json::json;
 
 use crate::exit;
+use crate::follow::Signals;
 use crate::session::Session;
 use crate::ui::Text;
 
@@ -61,6 +62,8 @@ pub(crate) async fn serve(session: &Session) -> Result<u8> {
         Err(error) => First::Error(error.report()),
     };
     session.ui.line(&serde_json::to_value(first).unwrap_or_default());
-    let outcome: Outcome = started?.outcome().await?;
+    let task = started?;
+    let (mut signals, cancel) = (Signals::listen()?, task.cancel.clone());
+    let outcome: Outcome = signals.asking(&cancel, task.outcome()).await??;
     Ok(exit::of_outcome(&outcome))
 }

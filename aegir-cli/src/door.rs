@@ -88,3 +88,9 @@ fn readable(path: &Utf8Path, settings: &Settings) -> Result<()> {
         .hint("`sudo aegir init` prepares it")
         .hint("`--root DIR` if Aegir's directory is another one"))
 }
+
+/// Who runs this, as far as the session says: a note for the journal, and no proof.
+pub(crate) fn who() -> String {
+    let named = ["SUDO_USER", "LOGNAME", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
+    named.filter(|name| !name.is_empty() && name.len() <= 64).unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
+}

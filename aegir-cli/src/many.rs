@@ -12,10 +12,10 @@ use futures::stream::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::args::ChangeArgs;
-use crate::exit;
 use crate::follow::Signals;
 use crate::session::Session;
 use crate::ui::{self, Table};
+use crate::{door, exit};
 
 /// One of the things, and the request for it.
 pub(crate) struct Item {
@@ -65,7 +65,7 @@ pub(crate) async fn run(items: Vec<Item>, args: &ChangeArgs, session: &Session) 
                         .hint("`aegir task recover` ends what was at work; so does every changing command"));
                 }
                 asked = true;
-                cancel.cancel();
+                cancel.ask(&door::who()).await?;
                 session.ui.say("stopping: what was done is taken back; once more breaks it off");
             }
         }

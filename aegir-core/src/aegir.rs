@@ -7,7 +7,7 @@ use futures::stream::Stream;
 
 use crate::Result;
 use crate::connections::Connections;
-use crate::engine::{self, Cancel, Faults, Outcome, Recovered, RunningTask};
+use crate::engine::{self, Cancel, Faults, Heart, Outcome, Recovered, RunningTask};
 use crate::entity::{EntityRef, Transport};
 use crate::inventory::{Inventory, TaskId};
 use crate::many::{self, News};
@@ -32,9 +32,17 @@ pub struct Builder {
     settings: Settings,
     connections: BTreeMap<ServerName, Arc<dyn Server>>,
     faults: Faults,
+    by: String,
 }
 
 impl Builder {
+    /// In whose name tasks are asked for, as the journal notes it.
+    #[must_use]
+    pub fn by(mut self, who: impl Into<String>) -> Self {
+        self.by = who.into();
+        self
+    }
+
     /// With settings other than the defaults.
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
@@ -68,6 +76,10 @@ impl Builder {
                 keyring: self.keyring,
                 settings: self.settings,
                 worker: engine::this_process(),
+                by: self.by,
+                heart: Heart::default(),
+                running: Arc::default(),
+                turns: Mutex::default(),
                 faults: self.faults,
                 connections: Connections::new(self.connections),
                 steps: Slots::new(parallel),
@@ -87,7 +99,15 @@ pub struct Aegir {
 impl Aegir {
     /// Starts putting one together.
     pub fn builder(inventory: Arc<dyn Inventory>, registry: Registry, keyring: Keyring) -> Builder {
-        Builder { inventory, registry, keyring, settings: Settings::default(), connections: BTreeMap::new(), faults: Faults::default() }
+        Builder {
+            inventory,
+            registry,
+            keyring,
+            settings: Settings::default(),
+            connections: BTreeMap::new(),
+            faults: Faults::default(),
+            by: "the library".to_owned(),
+        }
     }
 
     /// Works out what a request would change. Changes nothing.
@@ -99,10 +119,18 @@ impl Aegir {
     /// when they refuse. A dry run wants [`Aegir::plan`], which writes nothing at all.
     pub async fn plan_to_submit(&self, request: &Request) -> Result<Planned> {
         let planned = self.plan(request).await;
-        if let Request::VerifyServer { server } = request {
-            self.note_found(server).await;
+        if let Request::VerifyServer { .. } = request {
+            self.note_checks_of(request).await;
         }
         planned
+    }
+
+    /// Notes what the checks of a request's server found while it was planned. One that is being enrolled and came to
+    /// nothing is not known, and its notes are about nothing.
+    pub(crate) async fn note_checks_of(&self, request: &Request) {
+        if let EntityRef::Server(server) = request.subject() {
+            self.note_found(&server).await;
+        }
     }
 
     /// Notes what the checks of a server found while planning. It is no reason to fail: what matters was told.
@@ -121,7 +149,7 @@ impl Aegir {
     /// As [`Aegir::submit`], stopped by a [`Cancel`] that may be shared by several tasks.
     pub async fn submit_with(&self, planned: Planned, cancel: Cancel) -> Result<RunningTask> {
         let subject = planned.subject.clone();
-        let running = engine::submit(&self.core, planned, cancel).await?;
+        let running = engine::submit(&self.core, planned, &cancel).await?;
         // A server that is being enrolled was checked before it was known.
         if let EntityRef::Server(server) = &subject {
             self.note_found(server).await;
@@ -129,10 +157,11 @@ impl Aegir {
         Ok(running)
     }
 
-    /// Plans a request and submits the plan, again when it went stale in between. `agree` sees every plan first: an error
-    /// from it ends this, `false` leaves the plan to the caller.
-    pub async fn start(&self, request: &Request, cancel: &Cancel, agree: impl FnMut(&Planned) -> Result<bool>) -> Result<Start> {
-        start::start(self, request, cancel, agree).await
+    /// Locks what a request is about, plans it under the locks, and runs the plan. `see` sees the plan first and must not
+    /// wait for anybody: an error from it ends this, `false` leaves the plan to the caller. What does not run leaves no
+    /// trace. Whoever wants to think about a plan uses [`Aegir::plan_to_submit`], holding no lock, then [`Aegir::submit`].
+    pub async fn start(&self, request: &Request, cancel: &Cancel, see: impl FnOnce(&Planned) -> Result<bool>) -> Result<Start> {
+        start::start(self, request, cancel, see).await
     }
 
     /// Plans requests and carries them out, several at once, each on its own: a dead server delays nobody else's. The
@@ -172,6 +201,18 @@ impl Aegir {
         let mut recovered = engine::recover(&self.core).await?;
         recovered.extend(engine::make_way(&self.core, &task::scope(&self.core, request).await?).await?);
         Ok(recovered)
+    }
+
+    /// Stops a task, whoever works on it: it is in the journal when this returns, and nothing of the task begins any more.
+    /// One that nobody works on is taken back here, and its end returned.
+    pub async fn cancel(&self, id: TaskId) -> Result<Option<Outcome>> {
+        engine::cancel(&self.core, id, &self.core.by).await
+    }
+
+    /// Ends a task that is stuck or waits, on the word of a person who took the rest back by hand. Changes nothing but the
+    /// ledger.
+    pub async fn close(&self, id: TaskId) -> Result<()> {
+        engine::close(&self.core, id, &self.core.by).await
     }
 
     /// Tries to take back the rest of a stuck task.

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Timeout,
     /// The operator stopped it.
     Interrupted,
+    /// Another worker took the task over; this one may not go on.
+    Superseded,
     /// An undo failed; a person is needed.
     Stuck,
     /// A defect of ours.

@@ -1,14 +1,15 @@
 //! What everything inside shares: inventory, registry, templates, key, connections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::connections::Connections;
-use crate::engine::Faults;
+use crate::engine::{Faults, Heart};
 use crate::entity::{EntityRef, Server as ServerEntity};
-use crate::inventory::{Inventory, Lease, LeaseMode, TaskId, Worker};
+use crate::inventory::{Inventory, TaskId, Worker};
 use crate::name::ServerName;
 use crate::secret::Keyring;
 use crate::server::Server;
@@ -30,6 +31,14 @@ pub(crate) struct Core {
     pub(crate) keyring: Keyring,
     pub(crate) settings: Settings,
     pub(crate) worker: Worker,
+    /// Who asks, where a request does not say.
+    pub(crate) by: String,
+    /// Says that this process lives, for each task at work.
+    pub(crate) heart: Heart,
+    /// The tasks that this process works on.
+    pub(crate) running: Arc<Mutex<BTreeSet<TaskId>>>,
+    /// One lock for each thing that steps of this process do one at a time.
+    pub(crate) turns: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     pub(crate) faults: Faults,
     pub(crate) connections: Connections,
     /// Steps at work.
@@ -40,9 +49,22 @@ pub(crate) struct Core {
     pub(crate) found: Mutex<BTreeMap<ServerName, Found>>,
 }
 
+/// A note that this process works on a task.
+#[derive(Debug)]
+pub(crate) struct AtWork {
+    running: Arc<Mutex<BTreeSet<TaskId>>>,
+    task: TaskId,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.task);
+    }
+}
+
 impl Core {
-    pub(crate) fn lease_time(&self) -> chrono::Duration {
-        chrono::Duration::seconds(i64::from(self.settings.lease_seconds()))
+    pub(crate) fn lease_time(&self) -> Duration {
+        Duration::from_secs(u64::from(self.settings.lease_seconds()))
     }
 
     /// Keeps what checks found while planning, which itself writes nothing.
@@ -83,9 +105,20 @@ impl Core {
         Ok(server.facts().await.err().filter(Error::no_way_there))
     }
 
-    /// A lease of this process, from now on.
-    pub(crate) fn lease(&self, key: String, mode: LeaseMode, task: TaskId) -> Lease {
-        Lease { key, mode, worker: self.worker.clone(), task, expires: chrono::Utc::now() + self.lease_time() }
+    /// Whether this process works on a task.
+    pub(crate) fn at_work(&self, task: TaskId) -> bool {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).contains(&task)
+    }
+
+    /// Notes that this process works on a task, until the note is dropped.
+    pub(crate) fn note_work(&self, task: TaskId) -> AtWork {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(task);
+        AtWork { running: self.running.clone(), task }
+    }
+
+    /// Whose turn it is at something that is done one at a time, within this process.
+    pub(crate) fn turn(&self, key: &str) -> Arc<tokio::sync::Mutex<()>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(key.to_owned()).or_default().clone()
     }
 
     /// An entity's revision; 0 when it does not exist.

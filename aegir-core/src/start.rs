@@ -1,13 +1,10 @@
-//! From a request to a running task: plan, let somebody agree, submit; again when the plan went stale in between.
+//! From a request to a running task: lock, plan under the locks, run; or plan, let somebody agree, submit.
 
+use crate::Result;
 use crate::aegir::Aegir;
-use crate::engine::{Cancel, RunningTask};
+use crate::engine::{self, Begun, Cancel, RunningTask};
 use crate::plan::Planned;
 use crate::task::Request;
-use crate::{Error, ErrorKind, Result};
-
-/// How often a plan that went stale between planning and locking is made again.
-const TRIES: u32 = 3;
 
 /// What became of a request.
 #[derive(Debug)]
@@ -21,31 +18,26 @@ pub enum Start {
     Running(RunningTask),
 }
 
-/// Asks `agree` about every plan that is made: an error stops here, `false` keeps the plan.
-pub(crate) async fn start(
-    aegir: &Aegir,
-    request: &Request,
-    cancel: &Cancel,
-    mut agree: impl FnMut(&Planned) -> Result<bool>,
-) -> Result<Start> {
-    for tries in 1.. {
-        if cancel.asked() {
-            return Err(Error::new(ErrorKind::Interrupted, "stopped by the operator before anything was changed"));
-        }
-        let planned = aegir.plan_to_submit(request).await?;
-        let agreed = agree(&planned)?;
-        if planned.is_empty() {
-            return Ok(Start::Nothing(planned));
-        }
-        if !agreed {
-            return Ok(Start::Kept(planned));
-        }
-        match aegir.submit_with(planned, cancel.clone()).await {
-            Ok(running) => return Ok(Start::Running(running)),
-            // Somebody changed what it works on between the plan and its locks: plan again from what is there now.
-            Err(stale) if stale.kind() == ErrorKind::Conflict && tries < TRIES => {}
-            Err(error) => return Err(error),
-        }
+/// Shows `see` the plan before it runs: an error stops here, `false` keeps the plan.
+pub(crate) async fn start(aegir: &Aegir, request: &Request, cancel: &Cancel, see: impl FnOnce(&Planned) -> Result<bool>) -> Result<Start> {
+    let core = &aegir.core;
+    if request.is_offline() {
+        // What unfinished tasks hold is given up first, and that only once the plan is agreed to.
+        let planned = cancel.unless_asked(aegir.plan_to_submit(request)).await?;
+        let go = see(&planned)?;
+        return Ok(match go && !planned.is_empty() {
+            true => Start::Running(engine::submit(core, planned, cancel).await?),
+            false => of(planned),
+        });
     }
-    Err(Error::internal("the tries have no end"))
+    let begun = engine::begin(core, request, cancel, see).await;
+    aegir.note_checks_of(request).await;
+    Ok(match begun? {
+        Begun::Running(task) => Start::Running(task),
+        Begun::Not(planned) => of(*planned),
+    })
+}
+
+fn of(planned: Planned) -> Start {
+    if planned.is_empty() { Start::Nothing(planned) } else { Start::Kept(planned) }
 }

@@ -5,13 +5,13 @@ use std::process::{Command, Stdio};
 
 use aegir_core::ErrorKind;
 use aegir_core::entity::{EntityId, EntityRef, Owner, Resource};
-use aegir_core::event::EventKind;
+use aegir_core::event::{EventKind, Verdict};
 use aegir_core::inventory::orm::OrmInventory;
-use aegir_core::inventory::{Entry, Journal as _, Lease, LeaseMode, Ledger as _, Locks as _, Task, TaskFilter, TaskId, TaskState, Worker};
+use aegir_core::inventory::{
+    Entry, Journal as _, LeaseMode, Ledger as _, Locks as _, NewTask, Pass, TaskFilter, TaskId, TaskState, Worker,
+};
 use aegir_core::name::{ServerName, SiteUri};
-use aegir_core::plan::Plan;
 use camino::Utf8Path;
-use chrono::{TimeDelta, Utc};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -21,6 +21,7 @@ use super::path;
 const FILE: &str = "AEGIR_TEST_CROWD_FILE";
 const NUMBER: &str = "AEGIR_TEST_CROWD_NUMBER";
 
+const TTL: std::time::Duration = std::time::Duration::from_secs(300);
 const PROCESSES: u32 = 3;
 const CONNECTIONS: u32 = 2;
 const HANDS: u32 = 4;
@@ -28,51 +29,54 @@ const ROUNDS: u32 = 4;
 const ALL_TASKS: u32 = PROCESSES * CONNECTIONS * HANDS * ROUNDS;
 
 fn worker(number: u32) -> Worker {
-    Worker { machine: "crowd".into(), pid: number, started: 0 }
+    Worker { machine: "crowd".into(), pid: number, started: 0, instance: 0 }
 }
 
-fn task(subject: EntityRef, worker: Worker) -> Task {
-    Task {
-        id: TaskId(0),
+fn task(subject: EntityRef, plan: Uuid) -> NewTask {
+    NewTask {
         kind: "crowd".into(),
+        touches: vec![(subject.clone(), LeaseMode::Exclusive)],
         subject,
-        plan: Plan::empty(),
-        state: TaskState::Running,
-        worker: Some(worker),
-        created: Utc::now(),
-        ended: None,
+        request: None,
+        by: "the crowd".into(),
+        parent: None,
+        plan,
+        pass: Pass::Nobody,
     }
 }
 
-/// One hand: makes tasks, writes events in its own and in the shared one, fights for the shared lock and path.
+/// One hand: makes tasks, fights for the shared lock and path, and to be the one that takes a task over.
 async fn work(inventory: OrmInventory, number: u32) {
     let subject = EntityRef::Site(SiteUri::parse(&format!("site{number}.example")).unwrap());
     let me = Owner::new(subject.clone(), EntityId::generate());
     let prize = Resource::path(&ServerName::master(), "/srv/prize");
     for round in 0..ROUNDS {
-        let id = inventory.create_task(&task(subject.clone(), worker(number)), Uuid::now_v7(), &[]).await.unwrap();
-        let shared = EventKind::StepSucceeded { step: (number * ROUNDS + round) as usize };
-        inventory.append(TaskId(1), &shared, &Entry::default()).await.unwrap();
-        let lock = Lease {
-            key: "prize".into(),
-            mode: LeaseMode::Exclusive,
-            worker: worker(number),
-            task: id,
-            expires: Utc::now() + TimeDelta::minutes(5),
-        };
-        while let Err(error) = inventory.acquire(&lock).await {
+        let mut claim = inventory.open_task(&task(subject.clone(), Uuid::now_v7()), &worker(number), TTL).await.unwrap();
+        let said = EventKind::Warning { step: (number * ROUNDS + round) as usize, message: "here".into() };
+        // Everybody takes the shared task from everybody else: whoever is superseded meanwhile tries again.
+        loop {
+            let shared = inventory.task(TaskId(1)).await.unwrap().unwrap();
+            let Some(taken) = inventory.claim(shared.id, shared.epoch, &worker(number), TTL).await.unwrap() else { continue };
+            match inventory.append(&taken, &said, &Entry::default()).await {
+                Ok(_) => break,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Superseded, "{error:?}"),
+            }
+        }
+        while let Err(error) = inventory.acquire(&claim, "prize").await {
             assert!(error.kind() == ErrorKind::Locked && error.message().starts_with("prize is locked by task"), "{error:?}");
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
         // Only who holds the lock gets here, so that the path has no owner.
         let take = Entry { acquire: vec![(prize.clone(), me.clone())], ..Entry::default() };
-        inventory.append(id, &EventKind::Committed, &take).await.unwrap();
+        inventory.append(&claim, &said, &take).await.unwrap();
         assert_eq!(inventory.owner(&prize).await.unwrap(), Some(me.clone()));
         let give = Entry { release: vec![prize.clone()], ..Entry::default() };
-        inventory.append(id, &EventKind::Committed, &give).await.unwrap();
-        inventory.extend(id, &worker(number), Utc::now() + TimeDelta::minutes(5)).await.unwrap();
-        let end = Entry { state: Some(TaskState::Done), ..Entry::default() };
-        inventory.append(id, &EventKind::Committed, &end).await.unwrap();
+        inventory.append(&claim, &said, &give).await.unwrap();
+        inventory.release(&claim, "prize").await.unwrap();
+        inventory.beat(&claim, TTL).await.unwrap();
+        claim = inventory.claim(claim.task, claim.epoch, &worker(number), TTL).await.unwrap().unwrap();
+        let end = EventKind::TaskFinished { verdict: Verdict::RolledBack, summary: String::new() };
+        inventory.append(&claim, &end, &Entry::default()).await.unwrap();
     }
 }
 
@@ -82,8 +86,8 @@ async fn crowd(file: &Utf8Path, process: u32) {
     for connection in 0..CONNECTIONS {
         let inventory = OrmInventory::open(file).await.unwrap();
         // Whoever comes first makes the shared task; the plan's identity lets nobody else.
-        match inventory.create_task(&task(EntityRef::Server(ServerName::master()), worker(0)), Uuid::from_u128(1), &[]).await {
-            Ok(id) => assert_eq!(id, TaskId(1)),
+        match inventory.open_task(&task(EntityRef::Server(ServerName::master()), Uuid::from_u128(1)), &worker(0), TTL).await {
+            Ok(claim) => assert_eq!(claim.task, TaskId(1)),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}"),
         }
         for hand in 0..HANDS {
@@ -131,7 +135,7 @@ async fn several_processes_share_one_file() {
     let steps: BTreeSet<String> = shared.iter().map(|e| serde_json::to_string(&e.event.kind).unwrap()).collect();
     assert_eq!(steps.len(), ALL_TASKS as usize, "an event was lost or doubled");
     for task in &tasks[..tasks.len() - 1] {
-        assert_eq!((task.state, inventory.entries(task.id, 0).await.unwrap().len()), (TaskState::Done, 3));
+        assert_eq!((task.state, inventory.entries(task.id, 0).await.unwrap().len()), (TaskState::RolledBack, 3));
     }
-    assert_eq!(inventory.leases().await.unwrap(), []);
+    assert!(inventory.leases().await.unwrap().iter().all(|lease| lease.task == TaskId(1)));
 }

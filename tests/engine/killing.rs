@@ -1,6 +1,7 @@
 //! Kill the worker around every event, and the one that takes over too: the next start ends the task.
 
 use aegir_core::engine::{Fails, Faults, Outcome};
+use aegir_core::event::EventKind;
 use aegir_core::inventory::{TaskFilter, TaskState};
 
 use crate::meddler::{At, Meddler};
@@ -124,5 +125,50 @@ async fn a_task_that_never_began_is_not_begun() {
         let recovered = world.toy.aegir(Faults::default()).unwrap().recover().await.unwrap();
         assert!(matches!(recovered[0].outcome, Outcome::RolledBack(_)), "{recovered:?}");
         assert_eq!(world.picture().await, initial);
+    }
+}
+
+/// A1: stopped at any event, killed right after: whoever comes next takes it back, and never goes on.
+#[tokio::test]
+async fn a1_a_cancel_outlives_the_process() {
+    for kind in KINDS {
+        let (initial, done) = (World::new(kind).await.picture().await, World::done(kind).await);
+        let mut taken_back = 0;
+        for event in 1.. {
+            let mut world = World::new(kind).await;
+            if !run_and_die(&mut world, At::CancelAfter(event), Faults::default()).await {
+                break;
+            }
+            world.toy.aegir(Faults::default()).unwrap().recover().await.unwrap();
+            let task = world.toy.inventory.tasks(&TaskFilter { limit: 1, ..TaskFilter::default() }).await.unwrap().remove(0);
+            let entries = world.toy.inventory.entries(task.id, 0).await.unwrap();
+            let committed = entries.iter().any(|entry| entry.event.kind == EventKind::Committed);
+            let (state, wanted) = if committed { (TaskState::Done, &done) } else { (TaskState::RolledBack, &initial) };
+            assert_eq!(task.state, state, "{kind:?}, event {event}");
+            assert_eq!(world.picture().await, *wanted, "{kind:?}, event {event}");
+            taken_back += usize::from(!committed);
+        }
+        assert_eq!(taken_back, 1 + 2 * FORWARD, "begun, and twice for each step");
+    }
+}
+
+/// A1: what destroys is not finished by somebody else, who never saw it begin.
+#[tokio::test]
+async fn a1_what_destroys_goes_back_until_it_is_committed() {
+    for kind in KINDS {
+        for event in [1, 2, 6, 2 * FORWARD as u64 + 1] {
+            let mut world = World::new(kind).await;
+            let before = world.picture().await;
+            let real = world.toy.inventory.clone();
+            world.toy.inventory = Meddler::new(real.clone(), At::DieAfter(event));
+            let aegir = world.toy.aegir(Faults::default()).unwrap();
+            let mut planned = world.toy.plan(&aegir).await.unwrap();
+            planned.destroys = true;
+            aegir.submit(planned).await.unwrap().outcome().await.unwrap_err();
+            world.toy.inventory = real;
+            let recovered = world.toy.aegir(Faults::default()).unwrap().recover().await.unwrap();
+            assert!(matches!(&recovered[..], [one] if matches!(one.outcome, Outcome::RolledBack(_))), "event {event}: {recovered:?}");
+            assert_eq!(world.picture().await, before, "event {event}");
+        }
     }
 }

@@ -49,7 +49,7 @@ async fn a_stopped_task_is_taken_back() {
             let aegir = world.toy.aegir(Faults::default()).unwrap();
             let running = aegir.submit(world.toy.plan(&aegir).await.unwrap()).await.unwrap();
             tokio::time::timeout(Duration::from_secs(10), slow.reached()).await.unwrap();
-            running.cancel.cancel();
+            running.cancel.ask("somebody").await.unwrap();
             slow.go_on();
             let outcome = running.outcome().await.unwrap();
             let Outcome::RolledBack(report) = outcome else { panic!("{event}: {outcome:?}") };

@@ -2,16 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aegir_core::entity::{Owner, Platform, Resource, Server, Site, SiteSummary};
 use aegir_core::event::{Event, EventKind};
 use aegir_core::inventory::{
-    Entry, Holding, Inventory, Journal, Lease, Ledger, Locks, NotedCheck, Notes, Platforms, Servers, SiteFilter, Sites, StoredEntry, Task,
-    TaskFilter, TaskId, Worker,
+    Beat, Claim, Entry, Holding, Inventory, Journal, Lease, Ledger, Locks, NewTask, NotedCheck, Notes, Platforms, Servers, SiteFilter,
+    Sites, StoredEntry, Task, TaskFilter, TaskId, Worker,
 };
 use aegir_core::name::{PlatformName, ServerName, SiteUri};
 use aegir_core::testing::FakeServer;
-use aegir_core::{Error, Result};
+use aegir_core::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
@@ -23,8 +24,12 @@ pub(crate) enum At {
     DieBefore(u64),
     /// The process dies when this event is stored: nothing that comes after it was done.
     DieAfter(u64),
-    /// This event waits until [`Meddler::go_on`].
+    /// This event waits until [`Meddler::go_on`]; the worker goes on saying that it lives.
     WaitBefore(u64),
+    /// The same, and the whole process sleeps meanwhile, as at SIGSTOP.
+    SleepBefore(u64),
+    /// When this event is stored, somebody asks for a stop, and then the process dies.
+    CancelAfter(u64),
 }
 
 /// Everything it stores says that it comes from a process that is dead by the time anybody looks.
@@ -34,8 +39,11 @@ pub(crate) struct Meddler {
     at: At,
     events: AtomicU64,
     dead: AtomicBool,
+    asleep: AtomicBool,
     waiting: Semaphore,
     gate: Semaphore,
+    /// This task's journal reads as nonsense.
+    garbled: Mutex<Option<TaskId>>,
     /// Edits a file of this server as soon as a task's locks are taken.
     intruder: Mutex<Option<(Arc<FakeServer>, &'static str)>>,
 }
@@ -47,8 +55,10 @@ impl Meddler {
             at,
             events: AtomicU64::new(0),
             dead: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
             waiting: Semaphore::new(0),
             gate: Semaphore::new(0),
+            garbled: Mutex::new(None),
             intruder: Mutex::new(None),
         })
     }
@@ -56,6 +66,11 @@ impl Meddler {
     /// Somebody edits a file between the look at a plan's world and the task's locks.
     pub(crate) fn let_in(&self, server: &Arc<FakeServer>, path: &'static str) {
         *self.intruder.lock().unwrap() = Some((server.clone(), path));
+    }
+
+    /// From now on a task's journal reads as nonsense.
+    pub(crate) fn garble(&self, task: TaskId) {
+        *self.garbled.lock().unwrap() = Some(task);
     }
 
     /// Whether the process died: with a large number it lived to the end.
@@ -78,6 +93,13 @@ impl Meddler {
         if self.is_dead() { Err(Error::internal("this process is dead")) } else { Ok(&*self.inner) }
     }
 
+    /// Who sleeps says nothing.
+    async fn awake(&self) {
+        while self.asleep.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     fn die(&self) -> Result<()> {
         self.dead.store(true, Ordering::SeqCst);
         self.alive().map(drop)
@@ -87,7 +109,9 @@ impl Meddler {
     fn mortal(&self, worker: &Worker) -> Worker {
         match self.at {
             At::WaitBefore(_) => worker.clone(),
-            At::DieBefore(_) | At::DieAfter(_) => Worker { started: 1, ..worker.clone() },
+            // On a machine of its own: nobody can look whether it lives.
+            At::SleepBefore(_) => Worker { machine: "elsewhere".to_owned(), ..worker.clone() },
+            At::DieBefore(_) | At::DieAfter(_) | At::CancelAfter(_) => Worker { started: 1, ..worker.clone() },
         }
     }
 }
@@ -168,14 +192,11 @@ impl Ledger for Meddler {
 
 #[async_trait]
 impl Locks for Meddler {
-    async fn acquire(&self, lease: &Lease) -> Result<()> {
-        self.alive()?.acquire(&Lease { worker: self.mortal(&lease.worker), ..lease.clone() }).await
+    async fn acquire(&self, claim: &Claim, key: &str) -> Result<()> {
+        self.alive()?.acquire(claim, key).await
     }
-    async fn extend(&self, task: TaskId, worker: &Worker, expires: DateTime<Utc>) -> Result<()> {
-        self.alive()?.extend(task, &self.mortal(worker), expires).await
-    }
-    async fn release(&self, task: TaskId, key: Option<&str>) -> Result<()> {
-        self.alive()?.release(task, key).await
+    async fn release(&self, claim: &Claim, key: &str) -> Result<()> {
+        self.alive()?.release(claim, key).await
     }
     async fn leases(&self) -> Result<Vec<Lease>> {
         self.alive()?.leases().await
@@ -184,12 +205,65 @@ impl Locks for Meddler {
 
 #[async_trait]
 impl Journal for Meddler {
-    async fn create_task(&self, task: &Task, plan: uuid::Uuid, leases: &[Lease]) -> Result<TaskId> {
-        let task = Task { worker: task.worker.as_ref().map(|w| self.mortal(w)), ..task.clone() };
+    async fn now(&self) -> Result<DateTime<Utc>> {
+        self.alive()?.now().await
+    }
+    async fn open_task(&self, new: &NewTask, worker: &Worker, ttl: Duration) -> Result<Claim> {
         if let Some((server, path)) = self.intruder.lock().unwrap().take() {
             server.put(path, "an editor was here\n");
         }
-        self.alive()?.create_task(&task, plan, leases).await
+        self.alive()?.open_task(new, &self.mortal(worker), ttl).await
+    }
+    async fn discard(&self, claim: &Claim) -> Result<()> {
+        self.alive()?.discard(claim).await
+    }
+    async fn claim(&self, id: TaskId, seen: u64, worker: &Worker, ttl: Duration) -> Result<Option<Claim>> {
+        self.alive()?.claim(id, seen, &self.mortal(worker), ttl).await
+    }
+    async fn beat(&self, claim: &Claim, ttl: Duration) -> Result<Beat> {
+        self.awake().await;
+        self.alive()?.beat(claim, ttl).await
+    }
+    async fn watch(&self, claim: &Claim) -> Result<Beat> {
+        self.awake().await;
+        self.alive()?.watch(claim).await
+    }
+    async fn append(&self, claim: &Claim, kind: &EventKind, entry: &Entry) -> Result<Event> {
+        let inner = self.alive()?;
+        let number = self.events.fetch_add(1, Ordering::SeqCst) + 1;
+        match self.at {
+            At::DieBefore(at) if at == number => self.die()?,
+            At::WaitBefore(at) | At::SleepBefore(at) if at == number => {
+                self.asleep.store(matches!(self.at, At::SleepBefore(_)), Ordering::SeqCst);
+                self.waiting.add_permits(1);
+                self.gate.acquire().await.unwrap().forget();
+                self.asleep.store(false, Ordering::SeqCst);
+            }
+            _ => {}
+        }
+        let event = inner.append(claim, kind, entry).await?;
+        match self.at {
+            At::DieAfter(at) if at == number => self.die()?,
+            At::CancelAfter(at) if at == number => {
+                inner.ask_cancel(claim.task, "somebody").await.map(drop).or_else(|e| match e.kind() {
+                    // Too late: it is committed.
+                    ErrorKind::Conflict => Ok(()),
+                    _ => Err(e),
+                })?;
+                self.die()?;
+            }
+            _ => {}
+        }
+        Ok(event)
+    }
+    async fn ask_cancel(&self, id: TaskId, by: &str) -> Result<Event> {
+        self.alive()?.ask_cancel(id, by).await
+    }
+    async fn set_unreadable(&self, id: TaskId, seen: u64, why: &str) -> Result<bool> {
+        self.alive()?.set_unreadable(id, seen, why).await
+    }
+    async fn close_task(&self, id: TaskId, seen: u64, by: &str, entry: &Entry) -> Result<bool> {
+        self.alive()?.close_task(id, seen, by, entry).await
     }
     async fn task_of_plan(&self, plan: uuid::Uuid) -> Result<Option<TaskId>> {
         self.alive()?.task_of_plan(plan).await
@@ -200,28 +274,14 @@ impl Journal for Meddler {
     async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<Task>> {
         self.alive()?.tasks(filter).await
     }
-    async fn take_task(&self, id: TaskId, previous: Option<&Worker>, worker: &Worker) -> Result<bool> {
-        self.alive()?.take_task(id, previous, &self.mortal(worker)).await
-    }
-    async fn append(&self, id: TaskId, kind: &EventKind, entry: &Entry) -> Result<Event> {
-        let inner = self.alive()?;
-        let number = self.events.fetch_add(1, Ordering::SeqCst) + 1;
-        match self.at {
-            At::DieBefore(at) if at == number => self.die()?,
-            At::WaitBefore(at) if at == number => {
-                self.waiting.add_permits(1);
-                self.gate.acquire().await.unwrap().forget();
-            }
-            _ => {}
-        }
-        let event = inner.append(id, kind, entry).await?;
-        match self.at {
-            At::DieAfter(at) if at == number => self.die()?,
-            _ => {}
-        }
-        Ok(event)
-    }
     async fn entries(&self, id: TaskId, after: u64) -> Result<Vec<StoredEntry>> {
-        self.alive()?.entries(id, after).await
+        let mut entries = self.alive()?.entries(id, after).await?;
+        if *self.garbled.lock().unwrap() == Some(id) {
+            entries.reverse();
+        }
+        Ok(entries)
+    }
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64> {
+        self.alive()?.prune(before).await
     }
 }

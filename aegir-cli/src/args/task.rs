@@ -13,7 +13,7 @@ pub(crate) enum TaskVerb {
     #[command(after_help = "Examples:\n  aegir task list\n  aegir task list --state stuck\n  aegir task list --limit 0 --json")]
     List {
         /// Only those in this state
-        #[arg(long, value_parser = ["queued", "running", "done", "rolled_back", "stuck", "waiting"])]
+        #[arg(long, value_parser = ["queued", "running", "done", "rolled_back", "stuck", "waiting", "closed"])]
         state: Option<String>,
         /// At most this many; 0 for all
         #[arg(long, default_value_t = 50)]
@@ -34,6 +34,25 @@ pub(crate) enum TaskVerb {
         /// Its number
         #[arg(add = ArgValueCandidates::new(complete::tasks))]
         task: i64,
+    },
+    /// Stop a task, also one of another process or of none: what it did is taken back
+    #[command(after_help = "Examples:\n  aegir task cancel 12\n  aegir task cancel 12 --no-wait")]
+    Cancel {
+        /// Its number
+        task: i64,
+        /// Do not wait until it is taken back
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// End a task that is stuck, or waits for a server, after you took the rest of it back by hand. Changes nothing on any
+    /// server
+    #[command(after_help = "Examples:\n  aegir task show 12        # what is left of it\n  aegir task close 12 --yes")]
+    Close {
+        /// Its number
+        task: i64,
+        /// You took it back by hand
+        #[arg(long)]
+        yes: bool,
     },
     /// Take back the rest of a task that is stuck, or waits for a server
     #[command(after_help = "Examples:\n  aegir task retry 12")]

@@ -19,8 +19,47 @@ pub(crate) async fn task(verb: TaskVerb, session: &Session) -> Result<u8> {
         TaskVerb::Show { task } => show(TaskId(task), session).await,
         TaskVerb::Watch { task } => watch::watch(TaskId(task), session).await,
         TaskVerb::Retry { task } => retry(TaskId(task), session).await,
+        TaskVerb::Cancel { task, no_wait } => cancel(TaskId(task), no_wait, session).await,
+        TaskVerb::Close { task, yes } => close(TaskId(task), yes, session).await,
         TaskVerb::Recover => recover(session).await,
     }
+}
+
+/// Stops a task and, unless told not to, follows it until it is taken back. Cancelling what could be cancelled is done well.
+async fn cancel(id: TaskId, no_wait: bool, session: &Session) -> Result<u8> {
+    let ended = session.aegir.cancel(id).await?;
+    session.ui.say(format!("task {id} is asked to stop: nothing of it begins any more, and what was done is taken back"));
+    let code = match ended {
+        Some(Outcome::Stuck(_)) => exit::STUCK,
+        Some(Outcome::Waiting(_)) => exit::UNREACHABLE,
+        Some(_) => exit::DONE,
+        None if no_wait => exit::DONE,
+        None => match watch::watch(id, session).await? {
+            exit::STUCK => exit::STUCK,
+            exit::UNREACHABLE if find(id, session).await?.state == TaskState::Waiting => exit::UNREACHABLE,
+            _ => exit::DONE,
+        },
+    };
+    if session.ui.json {
+        let task = find(id, session).await?;
+        session.ui.item("Task", || summary(&task), String::new);
+    }
+    Ok(code)
+}
+
+/// Ends a task that a person took back by hand.
+async fn close(id: TaskId, yes: bool, session: &Session) -> Result<u8> {
+    let task = find(id, session).await?;
+    if !yes {
+        return Err(Error::invalid(format!("closing task {id} ({}, {}) changes nothing on any server", task.kind, task.subject))
+            .hint(format!("take back by hand what `aegir task show {id}` says is left, then add `--yes`"))
+            .hint(format!("or let `aegir task retry {id}` take it back")));
+    }
+    session.aegir.close(id).await?;
+    let task = find(id, session).await?;
+    session.ui.item("Task", || summary(&task), String::new);
+    session.ui.say(format!("task {id} is closed: Aegir counts what it had done as taken back, and {} is free again", task.subject));
+    Ok(exit::DONE)
 }
 
 async fn retry(id: TaskId, session: &Session) -> Result<u8> {
@@ -34,9 +73,14 @@ async fn retry(id: TaskId, session: &Session) -> Result<u8> {
     if session.ui.json {
         session.ui.item("Outcome", || ui::outcome_item(&title, Some(id), &outcome), String::new);
     }
-    match report.context.iter().find(|(key, _)| key == "given up") {
-        None => session.ui.say(format!("task {id} is taken back now, all of it")),
-        Some((_, what)) => session.ui.warn(&format!("task {id} is taken back now, but for what is gone: {what}")),
+    let except = |key: &str| report.context.iter().find(|(k, _)| k == key).map(|(_, what)| what);
+    match (except("given up"), except("left alone")) {
+        (None, None) => session.ui.say(format!("task {id} is taken back now, all of it")),
+        (Some(what), None) => session.ui.warn(&format!("task {id} is taken back now, but for what is gone: {what}")),
+        (gone, Some(what)) => {
+            let gone = gone.map(|gone| format!(", and what is gone: {gone}")).unwrap_or_default();
+            session.ui.warn(&format!("task {id} is taken back now, but for what is not its own any more: {what}{gone}"));
+        }
     }
     Ok(exit::DONE)
 }
@@ -52,7 +96,7 @@ pub(super) async fn find(id: TaskId, session: &Session) -> Result<Task> {
 }
 
 fn summary(task: &Task) -> Value {
-    json!({ "id": task.id, "kind": task.kind, "subject": task.subject, "state": task.state, "steps": task.plan.steps().len(), "created": task.created, "ended": task.ended })
+    json!({ "id": task.id, "kind": task.kind, "subject": task.subject, "state": task.state, "by": task.by, "parent": task.parent, "steps": task.plan.steps().len(), "created": task.created, "ended": task.ended, "unreadable": task.unreadable })
 }
 
 async fn list(state: Option<&str>, limit: u64, session: &Session) -> Result<u8> {
@@ -87,13 +131,17 @@ fn took(task: &Task) -> String {
 async fn show(id: TaskId, session: &Session) -> Result<u8> {
     let task = find(id, session).await?;
     let entries = session.aegir.inventory().entries(id, 0).await?;
-    let replay = Replay::of(task.plan.steps().len(), &entries)?;
+    let replay = match &task.unreadable {
+        None => Replay::of(&entries)?,
+        // What can be shown of one that cannot be read.
+        Some(_) => Replay::default(),
+    };
     let item = || {
         let mut item = summary(&task);
         let steps = task.plan.steps();
         item["steps"] = steps
             .iter()
-            .zip(&replay.steps)
+            .zip(&replay.standing.steps)
             .map(|(s, state)| json!({ "server": s.server, "action": s.action, "summary": s.summary, "state": word(*state) }))
             .collect();
         item["events"] = entries.iter().map(|e| to_json(&e.event)).collect();
@@ -109,14 +157,18 @@ fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session
             ("Task", task.id.to_string()),
             ("What", task.kind.clone()),
             ("About", task.subject.to_string()),
-            ("State", task.state.as_str().replace('_', " ")),
+            ("State", task.state.in_words().to_owned()),
+            ("Asked by", task.by.clone()),
             ("Started", task.created.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
             ("Took", took(task)),
         ],
         &session.ui.out,
     );
+    if let Some(why) = &task.unreadable {
+        text += format!("\nthis build cannot read it: {why}\n");
+    }
     let mut table = Table::new(&["STEP", "SERVER", "WHAT", "STATE"]);
-    for (index, (step, state)) in task.plan.steps().iter().zip(&replay.steps).enumerate() {
+    for (index, (step, state)) in task.plan.steps().iter().zip(&replay.standing.steps).enumerate() {
         table.row([(index + 1).to_string(), step.server.to_string(), step.summary.clone(), word(*state).to_owned()]);
     }
     text += Text::from("\n") + table.render(&session.ui.out);
@@ -124,6 +176,9 @@ fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session
         let note = match &entry.event.kind {
             EventKind::Warning { step, message } => format!("step {}: warning: {message}", step + 1),
             EventKind::StepGivenUp { step, why } => format!("step {}: warning: given up: {why}", step + 1),
+            EventKind::StepLeftAlone { step, why } => format!("step {}: warning: left alone: {why}", step + 1),
+            EventKind::CancelAsked { by } => format!("stopped by {by}"),
+            EventKind::TaskClosed { by } => format!("closed by {by}, who took the rest back by hand"),
             EventKind::StepFailed { step, error } | EventKind::UndoFailed { step, error } => {
                 let mut lines = vec![format!("step {}: {}", step + 1, error.message)];
                 lines.extend(error.causes.iter().map(|c| format!("  cause: {}", c.replace('\n', "\n         "))));
@@ -148,6 +203,8 @@ fn word(state: StepState) -> &'static str {
         StepState::Undone => "taken back",
         StepState::UndoFailed => "could not be taken back",
         StepState::GivenUp => "given up",
+        StepState::LeftAlone => "left alone",
+        StepState::Declined => "refused",
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) async fn watch(id: TaskId, session: &Session) -> Result<u8> {
                 EventKind::TaskFinished { verdict, summary } => {
                     progress.print(format!("task {id} {}: {summary}", word(*verdict)).into());
                 }
+                EventKind::TaskClosed { by } => progress.print(format!("task {id} closed by {by}").into()),
                 _ => {}
             }
         }
@@ -67,12 +68,13 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::RolledBack => "rolled back",
         Verdict::Stuck => "stuck",
         Verdict::Waiting => "waits",
+        Verdict::Closed => "closed",
     }
 }
 
 fn code(state: TaskState, failure: Option<&ErrorReport>) -> u8 {
     match (state, failure) {
-        (TaskState::Done, _) => exit::DONE,
+        (TaskState::Done | TaskState::Closed, _) => exit::DONE,
         (TaskState::Stuck, _) => exit::STUCK,
         (TaskState::Waiting, _) => exit::UNREACHABLE,
         (_, Some(report)) => exit::of_rolled_back(report),

@@ -107,6 +107,8 @@ mod tests {
             steps,
             basis: Basis { observed: Vec::new(), revisions: BTreeMap::new() },
             touches: Vec::new(),
+            destroys: false,
+            mends: false,
             warnings: vec!["disk: 100 MB free".into()],
             gone: Vec::new(),
             confirm: None,

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::engine::TaskJournal;
 use crate::entity::{Owner, Resource};
-use crate::event::{EventKind, EventLog};
-use crate::inventory::{Inventory, LeaseMode, TaskId};
+use crate::event::EventKind;
+use crate::inventory::{Entry, Inventory, TaskId};
 use crate::name::ServerName;
 use crate::secret::Keyring;
-use crate::server::{OwnedPath, Server};
+use crate::server::{FencedServer, OwnedPath, Server};
 use crate::shared::Core;
 use crate::{Error, ErrorKind, Result};
 
@@ -33,14 +34,21 @@ impl Drop for Brought {
     }
 }
 
+/// A step at work, and the journal it is told to.
+#[derive(Clone, Debug)]
+pub(crate) struct RunningStep {
+    pub(crate) journal: Arc<TaskJournal>,
+    pub(crate) step: usize,
+}
+
 /// The server, the owner, and the way to say how far it is.
 #[derive(Clone, Debug)]
 pub struct Context {
     pub(crate) core: Arc<Core>,
     pub(crate) server: Arc<dyn Server>,
     pub(crate) owner: Owner,
-    /// The running task and the step's index; `None` while planning.
-    pub(crate) running: Option<(TaskId, usize, EventLog)>,
+    /// The step at work; `None` while planning.
+    pub(crate) running: Option<RunningStep>,
     pub(crate) retrying: bool,
 }
 
@@ -52,13 +60,20 @@ impl Context {
 
     /// Another server that the step needs, such as the one that holds a database.
     pub async fn other_server(&self, name: &ServerName) -> Result<Arc<dyn Server>> {
-        if name == self.server.name() { Ok(self.server.clone()) } else { self.core.connect(name).await }
+        if name == self.server.name() {
+            return Ok(self.server.clone());
+        }
+        let server = self.core.connect(name).await?;
+        Ok(match &self.running {
+            Some(running) => Arc::new(FencedServer::new(server, running.journal.pulse.clone())),
+            None => server,
+        })
     }
 
     /// Brings a file of another server here, to be used by this step alone.
     pub async fn bring(&self, from: &ServerName, path: &Utf8Path) -> Result<Brought> {
         // The name is the step's: what an attempt that was killed left is removed by the next one.
-        let step = self.running.as_ref().map(|(task, step, _)| format!("{task}-{step}")).unwrap_or_default();
+        let step = self.running.as_ref().map(|running| format!("{}-{}", running.journal.claim.task, running.step)).unwrap_or_default();
         let into = self.core.settings.root().join("run").join(format!("brought-{step}"));
         let problem = |e: std::io::Error| Error::failed(format!("bringing {path} of {from} to {into}")).context("file", &into).because(e);
         match std::fs::remove_file(&into) {
@@ -89,7 +104,7 @@ impl Context {
 
     /// The task this runs in; `None` while planning.
     pub fn task(&self) -> Option<TaskId> {
-        self.running.as_ref().map(|(task, _, _)| *task)
+        self.running.as_ref().map(|running| running.journal.claim.task)
     }
 
     /// Whether the step was begun before and cut short: what it finds may be its own half-done work.
@@ -135,33 +150,36 @@ impl Context {
 
     /// Says how far the step is. May be lost.
     pub fn progress(&self, done: u64, total: u64, note: impl Into<String>) {
-        if let Some((_, step, log)) = &self.running {
-            log.pass(EventKind::Progress { step: *step, done, total, note: note.into() });
+        if let Some(RunningStep { journal, step }) = &self.running {
+            journal.log.pass(EventKind::Progress { step: *step, done, total, note: note.into() });
         }
     }
 
     /// Passes on a line that a command printed. The caller vouches that it holds no secret.
     pub fn output(&self, line: impl Into<String>) {
-        if let Some((_, step, log)) = &self.running {
-            log.pass(EventKind::Output { step: *step, line: line.into() });
+        if let Some(RunningStep { journal, step }) = &self.running {
+            journal.log.pass(EventKind::Output { step: *step, line: line.into() });
         }
     }
 
     /// Warns, durably: the step succeeds, but a person should know.
     pub async fn warn(&self, message: impl Into<String>) -> Result<()> {
-        if let Some((task, step, log)) = &self.running {
-            let kind = EventKind::Warning { step: *step, message: message.into() };
-            log.push(self.core.inventory.append(*task, &kind, &crate::inventory::Entry::default()).await?);
+        match &self.running {
+            Some(RunningStep { journal, step }) => {
+                journal.say(&EventKind::Warning { step: *step, message: message.into() }, Entry::default()).await
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Holds a short lock, such as one around a web server's reload, over a piece of work.
     pub async fn exclusively<T: Send>(&self, key: &str, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        let Some((task, _, _)) = &self.running else { return work.await };
-        let lease = self.core.lease(key.to_owned(), LeaseMode::Exclusive, *task);
+        let Some(RunningStep { journal, .. }) = &self.running else { return work.await };
+        // Steps of one task do not bar each other in the inventory, so they take turns here.
+        let turn = self.core.turn(key);
+        let _turn = turn.lock().await;
         let deadline = tokio::time::Instant::now() + SHORT_LOCK_WAIT;
-        while let Err(error) = self.inventory().acquire(&lease).await {
+        while let Err(error) = journal.inventory.acquire(&journal.claim, key).await {
             if error.kind() != ErrorKind::Locked || tokio::time::Instant::now() >= deadline {
                 return Err(error);
             }
@@ -169,7 +187,7 @@ impl Context {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         let result = work.await;
-        self.core.inventory.release(*task, Some(key)).await?;
+        journal.inventory.release(&journal.claim, key).await?;
         result
     }
 }

@@ -1,6 +1,7 @@
 //! Actions without their types: found again by name after a crash.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -23,6 +24,8 @@ pub trait ErasedAction: std::fmt::Debug + Send + Sync {
     async fn apply(&self, cx: &Context, before: &Value) -> Result<()>;
     /// See [`Action::undo`].
     async fn undo(&self, cx: &Context, before: &Value) -> Result<()>;
+    /// See [`Action::limit`].
+    fn limit(&self) -> Duration;
     /// See [`Action::by_hand`].
     fn by_hand(&self, server: &ServerName) -> String;
 }
@@ -53,6 +56,10 @@ impl<A: Action> ErasedAction for A {
 
     async fn undo(&self, cx: &Context, before: &Value) -> Result<()> {
         Action::undo(self, cx, &typed::<A>(before)?).await
+    }
+
+    fn limit(&self) -> Duration {
+        Action::limit(self)
     }
 
     fn by_hand(&self, server: &ServerName) -> String {

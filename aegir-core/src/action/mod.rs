@@ -22,6 +22,7 @@ mod strike;
 mod tree;
 
 pub use archive::PackArchive;
+pub(crate) use context::RunningStep;
 pub use context::{Brought, Context};
 pub use copy::CopyTree;
 pub use directory::MakeDir;
@@ -42,6 +43,7 @@ pub use tree::{PurgeTree, TrashTree};
 pub(crate) use machine::register as register_machine;
 
 use std::future::Future;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,6 +74,9 @@ impl Claims {
         Self { acquire: Vec::new(), release: vec![resource] }
     }
 }
+
+/// How long most changes may take: an installer's half hour, and then some.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// A change that can be taken back.
 ///
@@ -105,6 +110,11 @@ pub trait Action: Serialize + DeserializeOwned + std::fmt::Debug + Send + Sync +
 
     /// Puts back what stood there.
     fn undo(&self, cx: &Context, before: &Self::Before) -> impl Future<Output = Result<()>> + Send;
+
+    /// How long `apply` or `undo` may take. What takes longer is ended, and counts as failed half-way.
+    fn limit(&self) -> Duration {
+        LIMIT
+    }
 
     /// What a person would do if `undo` cannot succeed.
     fn by_hand(&self, server: &ServerName) -> String {

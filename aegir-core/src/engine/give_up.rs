@@ -49,8 +49,13 @@ pub(crate) async fn unfinished(core: &Arc<Core>) -> Result<Vec<Unfinished>> {
     let mut unfinished = Vec::new();
     for task in tasks {
         let steps = task.plan.steps();
-        let replay = Replay::of(steps.len(), &core.inventory.entries(task.id, 0).await?)?;
-        let open = replay.open().map(|index| (steps[index].clone(), replay.acquired[index].clone())).collect();
+        // One that cannot be read says so by itself, and has nothing here that could be named.
+        let Ok(replay) = Replay::of(&core.inventory.entries(task.id, 0).await?) else { continue };
+        let open = replay
+            .open()
+            .filter(|index| *index < steps.len())
+            .map(|index| (steps[index].clone(), replay.acquired[index].clone()))
+            .collect();
         unfinished.push(Unfinished { open, task });
     }
     Ok(unfinished)

@@ -2,7 +2,9 @@
 
 mod fault;
 mod give_up;
+mod journal;
 mod outcome;
+mod pulse;
 mod recover;
 mod run;
 mod settle;
@@ -11,15 +13,18 @@ mod submit;
 mod unwind;
 mod worker;
 
+pub use crate::event::StepState;
 pub use fault::Faults;
 #[cfg(feature = "testing")]
 pub use fault::{Die, Fails};
 pub use outcome::{Cancel, Outcome, RunningTask};
 pub use recover::Recovered;
-pub use state::{Replay, StepState};
+pub use state::Replay;
 
 pub(crate) use give_up::{give_up, left_on, reached, unfinished};
-pub(crate) use recover::{make_way, recover, recover_all, retry};
+pub(crate) use journal::TaskJournal;
+pub(crate) use pulse::Heart;
+pub(crate) use recover::{cancel, close, make_way, recover, recover_all, retry};
 pub(crate) use settle::{check_basis, settle};
-pub(crate) use submit::submit;
+pub(crate) use submit::{Begun, begin, submit};
 pub(crate) use worker::this_process;

@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 
 use super::outcome::Outcome;
-use super::run::resume;
+use super::run::{Claimed, resume};
 use super::state::Replay;
-use super::worker::is_dead;
+use super::unwind::given_back;
+use super::worker::{is_dead, is_stopped};
 use crate::entity::EntityRef;
 use crate::event::EventKind;
-use crate::inventory::{LeaseMode, Task, TaskFilter, TaskId, TaskState};
+use crate::inventory::{Entry, Task, TaskFilter, TaskId, TaskState, no_task};
 use crate::name::ServerName;
 use crate::reach::Reach;
 use crate::shared::Core;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, ErrorReport, Result};
 
 /// A task that was taken over, and how it ended.
 #[derive(Debug)]
@@ -27,40 +28,86 @@ pub struct Recovered {
     pub outcome: Outcome,
 }
 
-/// Takes over and ends every running task whose worker is dead, oldest first.
+/// Takes over and ends every running task whose worker is lost, oldest first. One that cannot be read or gone on with is
+/// stuck from then on, and stops nobody else.
 pub(crate) async fn recover(core: &Arc<Core>) -> Result<Vec<Recovered>> {
     let filter = TaskFilter { state: Some(TaskState::Running), ..TaskFilter::default() };
-    let mut orphans = core.inventory.tasks(&filter).await?;
-    if orphans.is_empty() {
+    let mut running = core.inventory.tasks(&filter).await?;
+    if running.is_empty() {
         return Ok(Vec::new());
     }
-    let leases = core.inventory.leases().await?;
-    orphans.reverse();
+    let now = core.inventory.now().await?;
+    running.reverse();
     let mut recovered = Vec::new();
-    for task in orphans {
-        let held = leases.iter().any(|l| l.task == task.id && l.expires > Utc::now());
-        let dead = task
-            .worker
-            .as_ref()
-            .is_none_or(|w| *w != core.worker && (is_dead(w, &core.worker) || (!held && w.machine != core.worker.machine)));
-        if dead && core.inventory.take_task(task.id, task.worker.as_ref(), &core.worker).await? {
-            let id = task.id;
-            recovered.push(Recovered { id, outcome: go_on(core, task, &[]).await? });
+    for task in running.into_iter().filter(|task| is_lost(core, task, now)) {
+        let (id, seen) = (task.id, task.epoch);
+        match take_over(core, task, &[]).await {
+            Ok(Some(outcome)) => recovered.push(Recovered { id, outcome }),
+            // Somebody else was quicker, or works on what it touches: it is ended by whoever comes next.
+            Ok(None) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::Locked | ErrorKind::Superseded) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::Internal | ErrorKind::Unsupported) => {
+                if let Some(stuck) = condemn(core, id, seen, &error).await? {
+                    recovered.push(Recovered { id, outcome: Outcome::Stuck(stuck) });
+                }
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(recovered)
 }
 
+/// Whether the worker of a running task is dead, or was silent for too long. One on this machine that lives is busy,
+/// whatever a clock says; one that was stopped is silent.
+fn is_lost(core: &Core, task: &Task, now: DateTime<Utc>) -> bool {
+    let expired = task.expires <= now;
+    match &task.worker {
+        None => true,
+        Some(worker) if *worker == core.worker => !core.at_work(task.id),
+        Some(worker) if worker.machine == core.worker.machine => is_dead(worker, &core.worker) || (expired && is_stopped(worker)),
+        Some(_) => expired,
+    }
+}
+
+/// Marks a task as stuck that this build cannot go on with; `None` when somebody else has it by now.
+async fn condemn(core: &Arc<Core>, id: TaskId, seen: u64, error: &Error) -> Result<Option<ErrorReport>> {
+    // Claimed once when it was taken over, and once more now.
+    let why = error.chain().join(": ");
+    let marked = core.inventory.set_unreadable(id, seen + 1, &why).await? || core.inventory.set_unreadable(id, seen, &why).await?;
+    Ok(marked.then(|| unreadable(id, &why).report()))
+}
+
+/// The error for a task that this build cannot go on with.
+fn unreadable(id: TaskId, why: &str) -> Error {
+    Error::new(ErrorKind::Stuck, format!("task {id} cannot be read, so nothing of it is taken back"))
+        .context("task", id)
+        .because(why.to_owned())
+        .hint(format!("with the build of aegir that began it: `aegir task retry {id}`"))
+        .hint(format!("or take it back by hand, and end it with `aegir task close {id}`"))
+}
+
+/// Makes this process the task's worker and goes on with it; `None` when somebody else was quicker.
+async fn take_over(core: &Arc<Core>, task: Task, gone: &[ServerName]) -> Result<Option<Outcome>> {
+    let retried = task.state.holds_subject();
+    let Some(claim) = core.inventory.claim(task.id, task.epoch, &core.worker, core.lease_time()).await? else { return Ok(None) };
+    // Read again: what another build could not read, this one perhaps can.
+    let task = find(core, claim.task).await?;
+    go_on(core, Claimed::new(core, task, claim), gone, retried).await.map(Some)
+}
+
 /// Goes on with a task that this process has taken, and waits for its end.
-async fn go_on(core: &Arc<Core>, mut task: Task, gone: &[ServerName]) -> Result<Outcome> {
-    task.worker = Some(core.worker.clone());
-    core.inventory.extend(task.id, &core.worker, Utc::now() + core.lease_time()).await?;
-    let entries = core.inventory.entries(task.id, 0).await?;
-    let mut replay = Replay::of(task.plan.steps().len(), &entries)?;
-    // Cut off before its plan was held against the world: the world may be another one, so it does not begin.
-    replay.unwinding |= !replay.begun;
-    let gone = gone.iter().cloned().chain(forgotten(core, &task).await?).collect();
-    resume(core, task, replay, gone).outcome().await
+async fn go_on(core: &Arc<Core>, claimed: Claimed, gone: &[ServerName], retried: bool) -> Result<Outcome> {
+    let task = &claimed.task;
+    if let Some(why) = &task.unreadable {
+        return Err(Error::new(ErrorKind::Unsupported, why.clone()));
+    }
+    let replay = Replay::of(&core.inventory.entries(task.id, 0).await?)?;
+    let standing = &replay.standing;
+    // A retry takes back. Cut off before it began: the world may be another one by now, so it does not begin. And what
+    // destroys does so only to the end of a run that somebody sees.
+    let back = retried || standing.unwinding || !standing.begun || (task.destroys && !standing.committed);
+    let gone = gone.iter().cloned().chain(forgotten(core, task).await?).collect();
+    resume(core, claimed, replay, gone, back).outcome().await
 }
 
 /// The servers of a task that nothing says any more how to reach: they were deleted meanwhile.
@@ -86,16 +133,70 @@ pub(crate) async fn retry(core: &Arc<Core>, id: TaskId) -> Result<Outcome> {
 
 /// The same, giving up what needs servers that are gone for good.
 pub(super) async fn retry_without(core: &Arc<Core>, id: TaskId, gone: &[ServerName]) -> Result<Outcome> {
-    let task = core.inventory.task(id).await?.ok_or_else(|| Error::not_found(format!("there is no task {id}")))?;
-    if !matches!(task.state, TaskState::Stuck | TaskState::Waiting) {
-        return Err(Error::conflict(format!("task {id} is {}, not stuck or waiting", task.state.as_str())).context("task", id));
+    let task = find(core, id).await?;
+    if !task.state.holds_subject() {
+        return Err(Error::conflict(format!("task {id} is {}, not stuck or waiting", task.state.in_words())).context("task", id));
     }
-    // Its locks were let go when it ended; nobody else may work on its subject meanwhile.
-    core.inventory.acquire(&core.lease(task.subject.to_string(), LeaseMode::Exclusive, id)).await?;
-    if !core.inventory.take_task(id, task.worker.as_ref(), &core.worker).await? {
-        return Err(Error::new(ErrorKind::Locked, format!("somebody else works on task {id}")).context("task", id));
+    let seen = task.epoch;
+    match take_over(core, task, gone).await {
+        Ok(Some(outcome)) => Ok(outcome),
+        Ok(None) => Err(Error::new(ErrorKind::Locked, format!("somebody else works on task {id}"))
+            .context("task", id)
+            .hint(format!("`aegir task watch {id}` follows it"))),
+        Err(error) if matches!(error.kind(), ErrorKind::Internal | ErrorKind::Unsupported) => {
+            condemn(core, id, seen, &error).await?;
+            Err(unreadable(id, &error.chain().join(": ")))
+        }
+        Err(error) => Err(error),
     }
-    go_on(core, task, gone).await
+}
+
+async fn find(core: &Arc<Core>, id: TaskId) -> Result<Task> {
+    core.inventory.task(id).await?.ok_or_else(|| no_task(id))
+}
+
+/// Stops a task, whoever works on it: durably first. One that nobody works on any more is taken back here.
+pub(crate) async fn cancel(core: &Arc<Core>, id: TaskId, by: &str) -> Result<Option<Outcome>> {
+    let task = find(core, id).await?;
+    core.inventory.ask_cancel(id, by).await?;
+    let now = core.inventory.now().await?;
+    if task.state == TaskState::Running && is_lost(core, &task, now) {
+        return take_over(core, task, &[]).await;
+    }
+    Ok(None)
+}
+
+/// Ends a task that is stuck or waits, on the word of a person who took the rest back by hand. Nothing is changed but the
+/// ledger, which is as if the task had been taken back.
+pub(crate) async fn close(core: &Arc<Core>, id: TaskId, by: &str) -> Result<()> {
+    let task = find(core, id).await?;
+    if !task.state.holds_subject() {
+        return Err(Error::conflict(format!("task {id} is {}, not stuck or waiting", task.state.in_words()))
+            .context("task", id)
+            .hint(format!("`aegir task show {id}` says how it ended")));
+    }
+    let mut entry = Entry::default();
+    if task.unreadable.is_none() {
+        let replay = Replay::of(&core.inventory.entries(id, 0).await?)?;
+        let steps = task.plan.steps();
+        let open: Vec<usize> = replay.open().collect();
+        for index in open.into_iter().rev() {
+            let Some(step) = steps.get(index) else { continue };
+            let back = given_back(&replay, index, step);
+            for resource in back.release {
+                if core.inventory.holding(&resource).await?.is_some_and(|held| held.task == id && held.owner == step.owner) {
+                    entry.release.push(resource);
+                }
+            }
+            entry.restore.extend(back.restore);
+        }
+        let struck = entry.release.clone();
+        entry.restore.retain(|(recorded, _)| !struck.contains(&recorded.resource));
+    }
+    if core.inventory.close_task(id, task.epoch, by, &entry).await? {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Locked, format!("somebody else works on task {id}")).context("task", id))
 }
 
 /// Everything that can be ended: what dead workers left, and what waits for a server.
@@ -104,7 +205,13 @@ pub(crate) async fn recover_all(core: &Arc<Core>) -> Result<Vec<Recovered>> {
     // Side by side: several dead servers are waited for at the same time.
     let tries = waiting(core).await?.into_iter().map(|task| async move { (task.id, retry(core, task.id).await) });
     for (id, result) in join_all(tries).await {
-        recovered.push(Recovered { id, outcome: result? });
+        match result {
+            Ok(outcome) => recovered.push(Recovered { id, outcome }),
+            // Somebody is at it already, or it says itself why it cannot be read.
+            Err(error) if matches!(error.kind(), ErrorKind::Locked | ErrorKind::Conflict) => {}
+            Err(error) if error.kind() == ErrorKind::Stuck => recovered.push(Recovered { id, outcome: Outcome::Stuck(error.report()) }),
+            Err(error) => return Err(error),
+        }
     }
     Ok(recovered)
 }

@@ -3,40 +3,58 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::Utc;
 use futures::future::{BoxFuture, FutureExt as _, join_all};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Mutex;
 
+use super::journal::TaskJournal;
 use super::outcome::{Cancel, Outcome, RunningTask};
-use super::state::{Replay, StepState};
-use crate::action::{Context, ErasedAction};
-use crate::entity::{Owner, Resource};
-use crate::event::{EventKind, EventLog, StepInfo, Verdict};
-use crate::inventory::{Entry, Task, TaskState};
+use super::pulse::Pulse;
+use super::state::Replay;
+use crate::action::{Context, ErasedAction, RunningStep};
+use crate::entity::{Owner, Recorded, Resource};
+use crate::event::{EventKind, StepInfo, StepState, Verdict};
+use crate::inventory::{Begin, Claim, Entry, Task, superseded};
 use crate::name::ServerName;
 use crate::plan::{Plan, Stage, Step};
 use crate::reach::Reach;
 use crate::secret::Sealed;
-use crate::server::{GoneServer, Server};
-use crate::shared::Core;
+use crate::server::{FencedServer, Gate as _, GoneServer, Server};
+use crate::shared::{AtWork, Core};
 use crate::{Error, ErrorKind, ErrorReport, Result};
 
-/// Starts a task that this process has stored.
-pub(super) fn start(core: &Arc<Core>, task: Task, replay: Replay, title: String, cancel: Cancel) -> RunningTask {
-    spawn(Engine::new(core, task, replay, cancel), Some(title))
+/// A task that this process has claimed, ready to run.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub(super) task: Task,
+    pub(super) claim: Claim,
+    pub(super) pulse: Arc<Pulse>,
+    /// One engine for a task in a process.
+    _at_work: AtWork,
 }
 
-/// Goes on with a task that this process has taken. What needs one of the servers that are `gone` is given up.
-pub(super) fn resume(core: &Arc<Core>, task: Task, replay: Replay, gone: BTreeSet<ServerName>) -> RunningTask {
-    spawn(Engine { gone, ..Engine::new(core, task, replay, Cancel::default()) }, None)
+impl Claimed {
+    /// Begins to beat for a claim that was taken just now.
+    pub(super) fn new(core: &Arc<Core>, task: Task, claim: Claim) -> Self {
+        Self { _at_work: core.note_work(claim.task), pulse: core.heart.beat_for(&core.inventory, claim, core.lease_time()), task, claim }
+    }
 }
 
-fn spawn(engine: Engine, title: Option<String>) -> RunningTask {
-    let (id, log, cancel) = (engine.task.id, engine.log.clone(), engine.cancel.clone());
+/// Starts a task that was never begun, with the plan that it begins with.
+pub(super) fn start(core: &Arc<Core>, mut claimed: Claimed, begin: Begin, title: String, cancel: Cancel) -> RunningTask {
+    claimed.task.plan.clone_from(&begin.plan);
+    spawn(Engine::new(core, claimed, Replay::default(), cancel, BTreeSet::new()), Some((title, begin)))
+}
+
+/// Goes on with a task that this process has taken over. What needs one of the servers that are `gone` is given up.
+pub(super) fn resume(core: &Arc<Core>, claimed: Claimed, replay: Replay, gone: BTreeSet<ServerName>, back: bool) -> RunningTask {
+    spawn(Engine { back, ..Engine::new(core, claimed, replay, Cancel::default(), gone) }, None)
+}
+
+fn spawn(engine: Engine, begin: Option<(String, Begin)>) -> RunningTask {
+    let (id, log, cancel) = (engine.task.id, engine.journal.log.clone(), engine.cancel.clone());
     let handle = tokio::spawn(async move {
-        let result = engine.run(title).await;
-        engine.log.close();
+        let result = engine.run(begin).await;
+        engine.journal.log.close();
         result
     });
     RunningTask { id, log, cancel, handle }
@@ -48,73 +66,77 @@ pub(super) struct Engine {
     pub(super) task: Task,
     pub(super) steps: Vec<Step>,
     reach: Result<Reach, ErrorReport>,
-    log: EventLog,
-    pub(super) replay: Mutex<Replay>,
+    pub(super) journal: Arc<TaskJournal>,
     cancel: Cancel,
     /// Servers that nothing can be taken back on, ever.
     gone: BTreeSet<ServerName>,
+    _at_work: AtWork,
+    /// It is a taken-over task that goes back, though its journal says no reason: it had not begun, or it destroys.
+    back: bool,
 }
 
 impl Engine {
-    pub(super) fn new(core: &Arc<Core>, task: Task, replay: Replay, cancel: Cancel) -> Self {
+    fn new(core: &Arc<Core>, claimed: Claimed, replay: Replay, cancel: Cancel, gone: BTreeSet<ServerName>) -> Self {
+        let Claimed { task, claim, pulse, _at_work } = claimed;
         let steps: Vec<Step> = task.plan.steps().into_iter().cloned().collect();
         let reach = Reach::of(&steps).map_err(|e| e.report());
-        let (log, gone) = (EventLog::default(), BTreeSet::new());
-        Self { core: core.clone(), task, steps, reach, log, replay: Mutex::new(replay), cancel, gone }
+        let journal = Arc::new(TaskJournal::new(&core.inventory, claim, pulse, replay, &core.faults));
+        Self { core: core.clone(), task, steps, reach, journal, cancel, gone, _at_work, back: false }
     }
 
-    async fn run(&self, title: Option<String>) -> Result<Outcome> {
-        let beat = self.heartbeat();
-        let work = self.work(title);
-        tokio::pin!(beat, work);
+    /// Works until the end, or until another worker has the task: then at once, in the middle of whatever it is.
+    async fn run(&self, begin: Option<(String, Begin)>) -> Result<Outcome> {
         tokio::select! {
-            outcome = &mut work => outcome,
-            never = &mut beat => match never {},
+            biased;
+            () = self.journal.pulse.lost() => Err(superseded(&self.journal.claim)),
+            outcome = self.work(begin) => outcome,
         }
     }
 
-    /// Extends the leases for as long as this process lives.
-    async fn heartbeat(&self) -> std::convert::Infallible {
-        let period = self.core.lease_time().to_std().unwrap_or_default() / 3;
-        loop {
-            tokio::time::sleep(period).await;
-            // A missed beat is no failure: the next one, or the end of the lease, decides.
-            let _ = self.core.inventory.extend(self.task.id, &self.core.worker, Utc::now() + self.core.lease_time()).await;
-        }
-    }
-
-    async fn work(&self, title: Option<String>) -> Result<Outcome> {
-        match title {
-            Some(title) => {
-                let steps = self
-                    .steps
-                    .iter()
-                    .map(|s| StepInfo { server: s.server.clone(), action: s.action.clone(), summary: s.summary.clone() })
-                    .collect();
-                self.say(&EventKind::TaskStarted { title, steps }, Entry::default()).await?;
+    async fn work(&self, begin: Option<(String, Begin)>) -> Result<Outcome> {
+        self.cancel.covers(&self.core.inventory, self.task.id, &self.journal.pulse).await?;
+        match begin {
+            Some((title, begin)) => {
+                let steps =
+                    self.steps.iter().map(|s| StepInfo { server: s.server.clone(), action: s.action.clone(), summary: s.summary.clone() });
+                let started = EventKind::TaskStarted { title, steps: steps.collect() };
+                match self.say(&started, Entry { begin: Some(Box::new(begin)), ..Entry::default() }).await {
+                    // Stopped before it began.
+                    Err(error) if self.was_stopped(&error).await? => {}
+                    other => other?,
+                }
             }
-            None => {
-                self.say(&EventKind::TaskResumed, Entry::default()).await?;
-            }
+            None => self.say(&EventKind::TaskResumed, Entry::default()).await?,
         }
-        if !self.replay.lock().await.unwinding {
+        if !self.back && !self.stopped().await? {
             let Plan { forward, .. } = &self.task.plan;
-            if self.forward(forward, 0).await.is_ok() && !self.stopped().await {
-                return self.commit().await;
+            if self.forward(forward, 0).await.is_ok() {
+                match self.commit().await {
+                    Err(error) if self.was_stopped(&error).await? => {}
+                    ended => return ended,
+                }
             }
         }
         self.unwind().await
     }
 
-    /// Whether the operator stopped it in time: once it is committed, nothing does.
-    async fn stopped(&self) -> bool {
-        let mut replay = self.replay.lock().await;
-        let stopped = self.cancel.asked() && !replay.committed;
-        if stopped {
-            replay.unwinding = true;
-            replay.failure.get_or_insert_with(|| Error::new(ErrorKind::Interrupted, "stopped by the operator").report());
+    /// Whether the way is back: a step failed, or somebody stopped the task in time.
+    async fn stopped(&self) -> Result<bool> {
+        if self.journal.pulse.is_cancelled() {
+            self.journal.catch_up().await?;
         }
-        stopped
+        let replay = self.journal.replay().await;
+        Ok(replay.standing.unwinding && !replay.standing.committed)
+    }
+
+    /// Whether the journal refused something because somebody stopped the task.
+    async fn was_stopped(&self, error: &Error) -> Result<bool> {
+        if error.kind() == ErrorKind::Superseded {
+            return Ok(false);
+        }
+        self.journal.catch_up().await?;
+        let replay = self.journal.replay().await;
+        Ok(replay.standing.cancelled && !replay.standing.committed)
     }
 
     /// Runs a stage; on failure waits for what runs beside it, then stops.
@@ -145,7 +167,7 @@ impl Engine {
     }
 
     pub(super) async fn state(&self, step: usize) -> StepState {
-        self.replay.lock().await.steps[step]
+        self.journal.replay().await.standing.steps.get(step).copied().unwrap_or(StepState::Pending)
     }
 
     /// Runs one step and tells the journal; the error is in the journal.
@@ -155,26 +177,17 @@ impl Engine {
             StepState::Pending => false,
             _ => true,
         };
-        if self.stopped().await {
+        if self.stopped().await.map_err(drop)? {
             return Err(());
         }
-        let result = self.try_step(index, retrying).await;
-        match result {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let begun = self.state(index).await == StepState::Started;
-                let report = error.context("step", &self.steps[index].summary).context("server", &self.steps[index].server).report();
-                if begun {
-                    // If even this cannot be stored, the journal says "started", and recovery takes it from there.
-                    let _ = self.say(&EventKind::StepFailed { step: index, error: report }, Entry::default()).await;
-                } else {
-                    let mut replay = self.replay.lock().await;
-                    replay.unwinding = true;
-                    replay.failure.get_or_insert(report);
-                }
-                Err(())
-            }
+        let Err(error) = self.try_step(index, retrying).await else { return Ok(()) };
+        if self.state(index).await != StepState::Started && self.was_stopped(&error).await.map_err(drop)? {
+            return Err(());
         }
+        let report = error.context("step", &self.steps[index].summary).context("server", &self.steps[index].server).report();
+        // If even this cannot be stored, the journal says "started", and recovery takes it from there.
+        let _ = self.say(&EventKind::StepFailed { step: index, error: report }, Entry::default()).await;
+        Err(())
     }
 
     async fn try_step(&self, index: usize, retrying: bool) -> Result<()> {
@@ -188,7 +201,8 @@ impl Engine {
         };
         let faults = &self.core.faults;
         faults.before_apply(index)?;
-        self.core.steps.work(action.apply(&cx, &before)).await?;
+        self.journal.pulse.pass().await?;
+        self.core.steps.work(self.in_time(&*action, action.apply(&cx, &before))).await?;
         if faults.twice() {
             action.apply(&cx, &before).await?;
         }
@@ -205,8 +219,17 @@ impl Engine {
             true => Arc::new(GoneServer::new(step.server.clone())),
             false => reach.work(&self.core, &step.server).await?,
         };
-        let running = Some((self.task.id, index, self.log.clone()));
+        let server: Arc<dyn Server> = Arc::new(FencedServer::new(server, self.journal.pulse.clone()));
+        let running = Some(RunningStep { journal: self.journal.clone(), step: index });
         Ok((action, Context { core: self.core.clone(), server, owner: step.owner.clone(), running, retrying }))
+    }
+
+    /// Gives up on what takes longer than the action says it may.
+    pub(super) async fn in_time<T>(&self, action: &dyn ErasedAction, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = action.limit();
+        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Timeout, format!("it took longer than {} minutes, and was ended", limit.as_secs().div_ceil(60))))
+        })
     }
 
     pub(super) fn is_gone(&self, server: &ServerName) -> bool {
@@ -234,15 +257,19 @@ impl Engine {
         self.say(&EventKind::StepStarted { step: index, acquired, released }, Entry { receipt, acquire, ..Entry::default() }).await
     }
 
-    /// What the ledger has of these resources and below them, but for what other steps of this task put there.
-    async fn struck(&self, resources: impl Iterator<Item = &Resource> + Clone, owner: &Owner) -> Result<Vec<Resource>> {
+    /// What the ledger has of these resources and below them.
+    async fn struck(&self, resources: impl Iterator<Item = &Resource> + Clone, owner: &Owner) -> Result<Vec<Recorded>> {
         if resources.clone().next().is_none() {
             return Ok(Vec::new());
         }
-        let mut owned = self.core.inventory.owned_by(owner).await?;
-        let replay = self.replay.lock().await;
-        owned.retain(|o| resources.clone().any(|r| r.covers(o)) && !replay.acquired.iter().flatten().any(|a| a == o));
-        Ok(owned)
+        let mut struck = Vec::new();
+        for resource in self.core.inventory.owned_by(owner).await? {
+            if resources.clone().any(|r| r.covers(&resource)) {
+                let task = self.core.inventory.holding(&resource).await?.map_or(0, |held| held.task.0);
+                struck.push(Recorded { resource, task });
+            }
+        }
+        Ok(struck)
     }
 
     async fn require_owner(&self, resource: &Resource, owner: &Owner) -> Result<()> {
@@ -257,7 +284,7 @@ impl Engine {
     }
 
     pub(super) async fn receipt(&self, index: usize) -> Result<serde_json::Value> {
-        let sealed: Option<Sealed> = self.replay.lock().await.receipts[index].clone();
+        let sealed: Option<Sealed> = self.journal.replay().await.receipts.get(index).cloned().flatten();
         let sealed = sealed.ok_or_else(|| Error::internal(format!("the journal holds no receipt of step {index}")))?;
         let clear = self.core.keyring.open(&sealed)?;
         serde_json::from_str(clear.expose_secret())
@@ -278,7 +305,7 @@ impl Engine {
 
     /// Everything that can fail succeeded: clean up, and end.
     async fn commit(&self) -> Result<Outcome> {
-        if !self.replay.lock().await.committed {
+        if !self.journal.replay().await.standing.committed {
             self.say(&EventKind::Committed, Entry::default()).await?;
         }
         let first = self.steps.len() - self.task.plan.cleanup.len();
@@ -295,32 +322,19 @@ impl Engine {
             )
             .await?;
         }
-        let changed = self.replay.lock().await.steps.iter().filter(|s| **s == StepState::Succeeded).count();
+        let changed = self.journal.replay().await.in_state(StepState::Succeeded).count();
         self.finish(Verdict::Done, &format!("{changed} steps done")).await?;
-        let warnings = self.log.from(0).0.iter().filter(|e| matches!(e.kind, EventKind::Warning { .. })).count();
+        let warnings = self.journal.log.from(0).0.iter().filter(|e| matches!(e.kind, EventKind::Warning { .. })).count();
         Ok(Outcome::Done { changed, warnings })
     }
 
+    /// Ends the task. One that is stuck or waits lets go of all locks but the one on its subject: its world needs a person,
+    /// or a server, and nobody else may build on it until then.
     pub(super) async fn finish(&self, verdict: Verdict, summary: &str) -> Result<()> {
-        let state = match verdict {
-            Verdict::Done => TaskState::Done,
-            Verdict::RolledBack => TaskState::RolledBack,
-            Verdict::Stuck => TaskState::Stuck,
-            Verdict::Waiting => TaskState::Waiting,
-        };
-        // A stuck task lets go of its locks too: its world needs a person, and they would keep that person out. One
-        // that waits is in the way of whoever comes for the same things, see `make_way`.
-        self.say(&EventKind::TaskFinished { verdict, summary: summary.to_owned() }, Entry { state: Some(state), ..Entry::default() }).await
+        self.say(&EventKind::TaskFinished { verdict, summary: summary.to_owned() }, Entry::default()).await
     }
 
-    /// Makes an event durable, takes it in, and lets followers see it.
     pub(super) async fn say(&self, kind: &EventKind, entry: Entry) -> Result<()> {
-        let mut replay = self.replay.lock().await;
-        let receipt = entry.receipt.clone();
-        let event = self.core.inventory.append(self.task.id, kind, &entry).await?;
-        self.core.faults.after_event(event.seq);
-        replay.take(kind, receipt.as_ref())?;
-        self.log.push(event);
-        Ok(())
+        self.journal.say(kind, entry).await
     }
 }

@@ -80,12 +80,18 @@ pub(crate) async fn check_basis(core: &Arc<Core>, planned: &Planned) -> Result<(
         }
     }
     let reach = Reach::of(planned.basis.observed.iter().map(|(step, _)| step))?;
-    for (step, mark) in &planned.basis.observed {
-        let now = look(core, &reach, step)
-            .await
-            .map_err(|e| stale(format!("“{}” cannot be looked at any more", step.summary)).because(e.chain().join(": ")))?
-            .1;
-        if now != *mark {
+    let marks: Vec<String> = planned.basis.observed.iter().map(|(_, mark)| mark.clone()).collect();
+    let looks = stream::iter(planned.basis.observed.iter().map(|(step, _)| step.clone()).collect::<Vec<_>>())
+        .map(|step| async {
+            let seen = look(core, &reach, &step).await;
+            (step, seen)
+        })
+        .buffered(core.settings.parallel().max(1));
+    tokio::pin!(looks);
+    for mark in marks {
+        let Some((step, seen)) = looks.next().await else { break };
+        let (_, now) = seen.map_err(|e| stale(format!("“{}” cannot be looked at any more", step.summary)).because(e.chain().join(": ")))?;
+        if now != mark {
             return Err(stale(format!("what “{}” works on has changed since", step.summary)).context("server", &step.server));
         }
     }

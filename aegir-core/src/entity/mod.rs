@@ -10,6 +10,6 @@ mod site;
 
 pub use id::{EntityId, Owner};
 pub use platform::{Codebase, Extension, ExtensionKind, Platform, Profile};
-pub use reference::{EntityRef, Resource, ResourceKind};
+pub use reference::{EntityRef, Recorded, Resource, ResourceKind};
 pub use server::{Server, ServiceBinding, Stage, Transport};
 pub use site::{Database, Site, SiteContext, SiteState, SiteSummary};

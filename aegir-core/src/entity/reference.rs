@@ -73,6 +73,17 @@ pub struct Resource {
     pub name: String,
 }
 
+/// A resource as the ledger had it, to be put back exactly so.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Recorded {
+    /// What.
+    #[serde(flatten)]
+    pub resource: Resource,
+    /// The number of the task that recorded it; 0 where that was not noted yet.
+    #[serde(default)]
+    pub task: i64,
+}
+
 impl Resource {
     /// A resource on a server.
     pub fn new(kind: ResourceKind, server: &ServerName, name: impl Into<String>) -> Self {

@@ -4,8 +4,10 @@
 //! stored and may be lost. No event carries a secret.
 
 mod log;
+mod standing;
 
 pub use log::EventLog;
+pub use standing::{Standing, StepState};
 
 use chrono::{DateTime, Utc};
 
@@ -47,6 +49,26 @@ pub enum Verdict {
     Stuck,
     /// A server stopped answering before everything was taken back; the rest follows when it answers again.
     Waiting,
+    /// A person took the rest back by hand, and said so.
+    Closed,
+}
+
+impl Verdict {
+    /// The word for columns.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::RolledBack => "rolled_back",
+            Self::Stuck => "stuck",
+            Self::Waiting => "waiting",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Reads the word.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        [Self::Done, Self::RolledBack, Self::Stuck, Self::Waiting, Self::Closed].into_iter().find(|v| v.as_str() == word)
+    }
 }
 
 /// What happened.
@@ -63,6 +85,16 @@ pub enum EventKind {
     },
     /// A worker took over a task whose worker died.
     TaskResumed,
+    /// Somebody asked for the task to be stopped: from here on nothing begins, and what began is taken back.
+    CancelAsked {
+        /// Who.
+        by: String,
+    },
+    /// A person took back by hand what could not be, and said so; the task is over.
+    TaskClosed {
+        /// Who.
+        by: String,
+    },
     /// A step begins; durable before the step touches anything.
     StepStarted {
         /// Its index.
@@ -72,7 +104,7 @@ pub enum EventKind {
         acquired: Vec<crate::entity::Resource>,
         /// Those the ledger had, and that the step or its undo strikes; its undo records them again.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        released: Vec<crate::entity::Resource>,
+        released: Vec<crate::entity::Recorded>,
     },
     /// A step says how far it is.
     Progress {
@@ -104,7 +136,7 @@ pub enum EventKind {
         /// Its index.
         step: usize,
     },
-    /// A step failed and left nothing behind.
+    /// A step failed; when it had begun, it is taken back with the others.
     StepFailed {
         /// Its index.
         step: usize,
@@ -135,6 +167,13 @@ pub enum EventKind {
         /// What could not be done any more.
         why: String,
     },
+    /// A step is not taken back: what it made belongs to somebody else by now, or is gone.
+    StepLeftAlone {
+        /// Its index.
+        step: usize,
+        /// What was found.
+        why: String,
+    },
     /// Everything that can fail succeeded; from here on only forward.
     Committed,
     /// The task ended.
@@ -153,5 +192,20 @@ impl EventKind {
     /// Whether it is stored before anything else happens.
     pub fn is_durable(&self) -> bool {
         !matches!(self, Self::Progress { .. } | Self::Output { .. } | Self::Unknown)
+    }
+
+    /// The index of the step whose standing it changes.
+    pub(crate) fn of_step(&self) -> Option<usize> {
+        match self {
+            Self::StepStarted { step, .. }
+            | Self::StepSucceeded { step }
+            | Self::StepFailed { step, .. }
+            | Self::UndoStarted { step }
+            | Self::UndoFinished { step }
+            | Self::UndoFailed { step, .. }
+            | Self::StepGivenUp { step, .. }
+            | Self::StepLeftAlone { step, .. } => Some(*step),
+            _ => None,
+        }
     }
 }

@@ -10,11 +10,13 @@ mod note;
 pub mod orm;
 mod refusal;
 
-pub(crate) use refusal::ran_before;
+pub(crate) use refusal::{no_task, ran_before, superseded};
 
 pub use note::NotedCheck;
 
-pub use journal::{Entry, Journal, Lease, LeaseMode, Locks, StoredEntry, Task, TaskFilter, TaskId, TaskState, Worker};
+pub use journal::{
+    Beat, Begin, Claim, Entry, Journal, Lease, LeaseMode, Locks, NewTask, Pass, StoredEntry, Task, TaskFilter, TaskId, TaskState, Worker,
+};
 
 use async_trait::async_trait;
 

@@ -1,6 +1,6 @@
 //! The errors every inventory gives, in the same words.
 
-use super::{Lease, TaskId};
+use super::{Claim, TaskId, TaskState};
 use crate::entity::{Owner, Resource};
 use crate::name::SiteUri;
 use crate::{Error, ErrorKind, Result};
@@ -13,12 +13,25 @@ pub(super) fn check_revision(what: &str, wanted: u64, stored: u64) -> Result<u64
     Err(Error::conflict(format!("{what} was changed by somebody else in the meantime")).hint("look at it again, then repeat the command"))
 }
 
-/// A lease that somebody holds.
-pub(super) fn locked(wanted: &Lease, held: &Lease) -> Error {
-    let end = held.expires.format("%H:%M:%S UTC");
-    Error::new(ErrorKind::Locked, format!("{} is locked by task {}", wanted.key, held.task))
-        .context("task", held.task)
-        .hint(format!("wait for it with `aegir task watch {}`; its lock ends by itself at {end} if its worker dies", held.task))
+/// A lease that another task holds, and where that task stands.
+pub(super) fn locked(key: &str, held_by: TaskId, state: TaskState) -> Error {
+    let held = |why: &str| Error::new(ErrorKind::Locked, format!("{key} is locked by task {held_by}{why}")).context("task", held_by);
+    let show = format!("`aegir task show {held_by}` says what is left of it");
+    match state {
+        TaskState::Stuck => held(", which is stuck")
+            .hint(show)
+            .hint(format!("`aegir task retry {held_by}` takes back the rest; after doing it by hand, `aegir task close {held_by}`")),
+        TaskState::Waiting => held(", which waits for a server").hint(show).hint("`aegir task recover` tries again to take back the rest"),
+        _ => held("").hint(format!("wait for it with `aegir task watch {held_by}`, or stop it with `aegir task cancel {held_by}`")),
+    }
+}
+
+/// A worker that lost its claim.
+pub(crate) fn superseded(claim: &Claim) -> Error {
+    let task = claim.task;
+    Error::new(ErrorKind::Superseded, format!("task {task} was taken over by another process while this one did not answer"))
+        .context("task", task)
+        .hint(format!("`aegir task show {task}` says how it ended; nothing more is changed from here"))
 }
 
 /// An address that another site has.
@@ -37,6 +50,6 @@ pub(super) fn owned_by_other(resource: &Resource, other: &Owner) -> Error {
 }
 
 /// A number that no task has.
-pub(super) fn no_task(task: TaskId) -> Error {
+pub(crate) fn no_task(task: TaskId) -> Error {
     Error::not_found(format!("there is no task {task}")).context("task", task).hint("`aegir task list` shows what there is")
 }

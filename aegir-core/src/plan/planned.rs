@@ -54,6 +54,12 @@ pub struct Planned {
     pub basis: Basis,
     /// What is locked while it runs.
     pub touches: Vec<(EntityRef, LeaseMode)>,
+    /// It destroys: when its worker dies before the commit, it is taken back and not gone on with.
+    #[serde(default)]
+    pub destroys: bool,
+    /// It mends a server: what waits for that server does not keep it out.
+    #[serde(default)]
+    pub mends: bool,
     /// What a person should know first.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -79,6 +85,8 @@ impl Planned {
             steps: Vec::new(),
             basis: Basis::default(),
             touches: Vec::new(),
+            destroys: false,
+            mends: false,
             warnings: Vec::new(),
             gone: Vec::new(),
             confirm: None,

@@ -5,6 +5,7 @@
 mod command;
 mod drain;
 mod facts;
+mod fenced;
 mod fetch;
 mod file;
 mod gone;
@@ -27,6 +28,7 @@ pub(crate) use ssh::{Talk, agreed_file};
 pub use tunnel::Tunnel;
 
 pub(crate) use command::PATH;
+pub(crate) use fenced::{FencedServer, Gate};
 pub(crate) use gone::GoneServer;
 pub(crate) use inquiry::Silence;
 pub(crate) use resolve::{forward as resolve_forward, reverse as resolve_reverse};

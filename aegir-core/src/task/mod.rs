@@ -83,6 +83,7 @@ pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned>
         .chain(draft.reads.iter().filter(|e| **e != draft.subject).map(|e| (e.clone(), LeaseMode::Shared)))
         .collect();
     planned.touches.dedup_by(|a, b| a.0 == b.0);
+    (planned.destroys, planned.mends) = (request.destroys(), request.mends());
     planned.warnings = cx.take_warnings();
     planned.gone = cx.take_gone();
     planned.confirm = confirm::name(request, &planned.gone, &cx).await?;

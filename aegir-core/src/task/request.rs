@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 
 use super::host_key::Trust;
-use crate::entity::{ServiceBinding, SiteState, Stage, Transport};
+use crate::entity::{EntityRef, ServiceBinding, SiteState, Stage, Transport};
 use crate::name::{MachineName, PlatformName, ServerName, SiteUri};
 use crate::service::ServiceChange;
 
@@ -70,6 +70,61 @@ pub enum Request {
         #[serde(default)]
         incomplete: bool,
     },
+}
+
+impl Request {
+    /// The operation's name: `site.install`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::PrepareMachine(_) => "machine.prepare",
+            Self::EnrolServer(_) => "server.enrol",
+            Self::VerifyServer { .. } => "server.verify",
+            Self::ChangeServer(_) => "server.change",
+            Self::DeleteServer { .. } => "server.delete",
+            Self::AddPlatform(_) => "platform.add",
+            Self::VerifyPlatform { .. } => "platform.verify",
+            Self::ChangePlatform(_) => "platform.change",
+            Self::DeletePlatform { .. } => "platform.delete",
+            Self::InstallSite(_) => "site.install",
+            Self::VerifySite { .. } => "site.verify",
+            Self::ChangeSite(_) => "site.change",
+            Self::DeleteSite { .. } => "site.delete",
+        }
+    }
+
+    /// What it is about, and locks for itself.
+    pub fn subject(&self) -> EntityRef {
+        match self {
+            Self::PrepareMachine(_) => EntityRef::Server(ServerName::master()),
+            Self::EnrolServer(new) => EntityRef::Server(new.name.clone()),
+            Self::VerifyServer { server } | Self::DeleteServer { server, .. } => EntityRef::Server(server.clone()),
+            Self::ChangeServer(change) => EntityRef::Server(change.server.clone()),
+            Self::AddPlatform(new) => EntityRef::Platform(new.name.clone()),
+            Self::VerifyPlatform { platform } | Self::DeletePlatform { platform, .. } => EntityRef::Platform(platform.clone()),
+            Self::ChangePlatform(change) => EntityRef::Platform(change.platform.clone()),
+            Self::InstallSite(new) => EntityRef::Site(new.uri.clone()),
+            Self::VerifySite { site } | Self::DeleteSite { site, .. } => EntityRef::Site(site.clone()),
+            Self::ChangeSite(change) => EntityRef::Site(change.uri.clone()),
+        }
+    }
+
+    /// Whether it destroys what cannot be made again: it is gone on with by nobody else when its worker dies.
+    pub(crate) fn destroys(&self) -> bool {
+        matches!(self, Self::DeleteServer { .. } | Self::DeletePlatform { .. } | Self::DeleteSite { .. })
+    }
+
+    /// Whether it may be what a task that waits for a server waits for.
+    pub(crate) fn mends(&self) -> bool {
+        matches!(self, Self::ChangeServer(_) | Self::DeleteServer { .. })
+    }
+
+    /// Whether it counts on a machine being gone: unfinished tasks there are given up before it can lock anything.
+    pub(crate) fn is_offline(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteServer { offline: true, .. } | Self::DeletePlatform { offline: true, .. } | Self::DeleteSite { offline: true, .. }
+        )
+    }
 }
 
 /// The machine to prepare as the master.

@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use super::FakeServer;
 use crate::action::{Link, MakeDir, PurgeTree, PushTree, RemoveFile, TrashTree, WriteFile};
-use crate::aegir::Aegir;
+use crate::aegir::{Aegir, Builder};
 use crate::distribution::{self, Keep};
 use crate::engine::{Faults, Outcome};
 use crate::entity::{EntityId, EntityRef, Owner};
@@ -77,9 +77,14 @@ impl Toy {
 
     /// An Aegir in this world, with failures ordered.
     pub fn aegir(&self, faults: Faults) -> Result<Aegir> {
+        Ok(self.builder(faults)?.build())
+    }
+
+    /// One that is still to be built, with failures ordered.
+    pub fn builder(&self, faults: Faults) -> Result<Builder> {
         let keyring = Keyring::from_text(&self.keyring)?;
         let server: Arc<dyn Server> = self.server.clone();
-        Ok(Aegir::builder(self.inventory.clone(), Registry::new(), keyring).server(server).faults(faults).build())
+        Ok(Aegir::builder(self.inventory.clone(), Registry::new(), keyring).server(server).faults(faults))
     }
 
     /// A plan with every kind of core action on files, some side by side, the last after the commit.

@@ -3,6 +3,7 @@
 //! The file is in WAL mode and synced at every commit. Writes begin with the write lock (`BEGIN IMMEDIATE`), so
 //! that no transaction can find itself unable to go from reading to writing; waiting is all that can happen.
 
+mod claim;
 mod column;
 mod journal;
 mod ledger;
@@ -20,6 +21,7 @@ use std::fs::OpenOptions;
 use std::future::Future;
 use std::io::ErrorKind as IoErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -28,6 +30,7 @@ use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolO
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, SqlxSqliteConnector, TransactionOptions, TransactionTrait as _,
 };
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::{Error, ErrorKind, Result};
@@ -42,7 +45,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct OrmInventory {
     /// One connection: the writers of this process queue here in turn instead of polling for SQLite's lock.
     db: DatabaseConnection,
+    /// What says that workers live, on a connection of its own: opened when the first one does.
+    pulse: Arc<OnceCell<DatabaseConnection>>,
     path: Utf8PathBuf,
+    /// What tests add to the clock, in milliseconds.
+    #[cfg(feature = "testing")]
+    clock_step: Arc<std::sync::atomic::AtomicI64>,
 }
 
 impl OrmInventory {
@@ -64,26 +72,38 @@ impl OrmInventory {
             Ok(_) => return Err(Error::refused(format!("the inventory {path} is no file")).context("file", path)),
             Err(error) => return Err(problem::from_io(path, error)),
         }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY)
-            .disable_statement_logging();
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(PATIENCE)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false);
-        let connect = || async {
-            pool.clone().connect_with(options.clone()).await.map_err(|e| DbErr::Conn(sea_orm::RuntimeErr::SqlxError(e.into())))
+        let db = connect(path).await?;
+        let inventory = Self {
+            db,
+            pulse: Arc::default(),
+            path: path.to_owned(),
+            #[cfg(feature = "testing")]
+            clock_step: Arc::default(),
         };
-        let db = SqlxSqliteConnector::from_sqlx_sqlite_pool(patiently(path, connect).await?);
-        let inventory = Self { db, path: path.to_owned() };
         migration::bring_up_to_date(&inventory).await?;
         Ok(inventory)
+    }
+
+    /// The connection that says that workers live.
+    async fn pulse(&self) -> Result<&DatabaseConnection> {
+        self.pulse.get_or_try_init(|| connect(&self.path)).await
+    }
+
+    /// Steps the inventory's clock, for all clones of this one.
+    #[cfg(feature = "testing")]
+    pub fn step_clock(&self, by: chrono::TimeDelta) {
+        self.clock_step.fetch_add(by.num_milliseconds(), std::sync::atomic::Ordering::SeqCst);
+    }
+
+    #[cfg(feature = "testing")]
+    fn clock_step(&self) -> chrono::TimeDelta {
+        chrono::TimeDelta::milliseconds(self.clock_step.load(std::sync::atomic::Ordering::SeqCst))
+    }
+
+    #[cfg(not(feature = "testing"))]
+    #[expect(clippy::unused_self, reason = "the same call as in the testing build")]
+    fn clock_step(&self) -> chrono::TimeDelta {
+        chrono::TimeDelta::zero()
     }
 
     /// The file.
@@ -123,6 +143,26 @@ impl OrmInventory {
             .hint("use the build of aegir that wrote it, or a later one")
             .because(cause)
     }
+}
+
+/// Opens a pool of one connection.
+async fn connect(path: &Utf8Path) -> Result<DatabaseConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .disable_statement_logging();
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false);
+    let connect =
+        || async { pool.clone().connect_with(options.clone()).await.map_err(|e| DbErr::Conn(sea_orm::RuntimeErr::SqlxError(e.into()))) };
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(patiently(path, connect).await?))
 }
 
 /// Tries again for as long as another process keeps the file.

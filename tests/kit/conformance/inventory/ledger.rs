@@ -3,26 +3,29 @@
 use aegir_core::ErrorKind;
 use aegir_core::entity::{EntityId, Owner, Resource, ResourceKind};
 use aegir_core::event::EventKind;
-use aegir_core::inventory::{Entry, Inventory, TaskId};
-use uuid::Uuid;
+use aegir_core::inventory::{Claim, Entry, Inventory};
 
-use super::sample::{owner, server_name, task};
+use super::sample::{open, owner, server_name, task};
 
 fn path(server: &str, name: &str) -> Resource {
     Resource::path(&server_name(server), name)
 }
 
-async fn acquire(inventory: &dyn Inventory, id: TaskId, resources: &[Resource], owner: &Owner) -> aegir_core::Result<()> {
+fn note() -> EventKind {
+    EventKind::Warning { step: 0, message: "something".into() }
+}
+
+async fn acquire(inventory: &dyn Inventory, id: Claim, resources: &[Resource], owner: &Owner) -> aegir_core::Result<()> {
     let acquire = resources.iter().map(|r| (r.clone(), owner.clone())).collect();
-    inventory.append(id, &EventKind::Committed, &Entry { acquire, ..Entry::default() }).await.map(drop)
+    inventory.append(&id, &note(), &Entry { acquire, ..Entry::default() }).await.map(drop)
 }
 
-async fn release(inventory: &dyn Inventory, id: TaskId, resource: Resource) {
-    inventory.append(id, &EventKind::Committed, &Entry { release: vec![resource], ..Entry::default() }).await.unwrap();
+async fn release(inventory: &dyn Inventory, id: Claim, resource: Resource) {
+    inventory.append(&id, &note(), &Entry { release: vec![resource], ..Entry::default() }).await.unwrap();
 }
 
-async fn new_task(inventory: &dyn Inventory) -> TaskId {
-    inventory.create_task(&task("a.org"), Uuid::now_v7(), &[]).await.unwrap()
+async fn new_task(inventory: &dyn Inventory) -> Claim {
+    open(inventory, &task("a.org")).await
 }
 
 pub(super) async fn the_first_owner_stays(inventory: &dyn Inventory) {
@@ -56,7 +59,7 @@ pub(super) async fn the_first_owner_stays(inventory: &dyn Inventory) {
         acquire: vec![(database.clone(), b.clone()), (path("web1", "/srv/a/x"), a.clone())],
         ..Entry::default()
     };
-    inventory.append(id, &EventKind::Committed, &both).await.unwrap();
+    inventory.append(&id, &note(), &both).await.unwrap();
     assert_eq!(inventory.owner(&database).await.unwrap(), Some(b));
     assert_eq!(inventory.owned_by(&a).await.unwrap(), [path("web1", "/srv/a/x")]);
 }
@@ -68,17 +71,16 @@ pub(super) async fn a_refused_entry_leaves_nothing(inventory: &dyn Inventory) {
     let entry = Entry {
         release: vec![path("web1", "/srv/a/x")],
         acquire: vec![(path("web1", "/srv/b"), b.clone()), (path("web1", "/srv/a"), b.clone())],
-        state: Some(aegir_core::inventory::TaskState::Done),
         ..Entry::default()
     };
-    assert_eq!(inventory.append(id, &EventKind::Committed, &entry).await.unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(inventory.append(&id, &note(), &entry).await.unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!(inventory.owned_by(&a).await.unwrap(), [path("web1", "/srv/a"), path("web1", "/srv/a/x")]);
     assert_eq!(inventory.owned_by(&b).await.unwrap(), []);
-    assert_eq!(inventory.entries(id, 0).await.unwrap().len(), 1);
-    assert_eq!(inventory.task(id).await.unwrap().unwrap().ended, None);
+    assert_eq!(inventory.entries(id.task, 0).await.unwrap().len(), 1);
+    assert_eq!(inventory.task(id.task).await.unwrap().unwrap().ended, None);
     // An entry that contradicts itself is refused too.
     let entry = Entry { acquire: vec![(path("web1", "/srv/c"), b.clone()), (path("web1", "/srv/c"), owner("c.org"))], ..Entry::default() };
-    assert_eq!(inventory.append(id, &EventKind::Committed, &entry).await.unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(inventory.append(&id, &note(), &entry).await.unwrap_err().kind(), ErrorKind::Refused);
     assert_eq!(inventory.owned_by(&b).await.unwrap(), []);
 }
 
@@ -141,7 +143,7 @@ pub(super) async fn a_successor_of_the_same_name_is_another_owner(inventory: &dy
     acquire(inventory, id, &[path("web1", "/srv/a/x"), path("web1", "/srv/b")], &second).await.unwrap();
     assert_eq!(inventory.owned_by(&first).await.unwrap(), [path("web1", "/srv/a")]);
     let held = inventory.holding(&path("web1", "/srv/b")).await.unwrap().unwrap();
-    assert_eq!((held.owner, held.task), (second.clone(), id));
+    assert_eq!((held.owner, held.task), (second.clone(), id.task));
     let all = inventory.below(&path("web1", "/srv/a")).await.unwrap();
     assert_eq!(all, [(path("web1", "/srv/a"), first.clone()), (path("web1", "/srv/a/x"), second.clone())]);
     // Striking the one's path leaves what the other has in it.

@@ -1,11 +1,14 @@
 //! Entities, tasks and leases to fill an inventory with.
 
+use std::time::Duration;
+
 use aegir_core::entity::{Codebase, Database, EntityId, EntityRef, Owner, Platform, Server, Site, SiteState};
-use aegir_core::inventory::{Lease, LeaseMode, Task, TaskId, TaskState, Worker};
+use aegir_core::event::{Event, EventKind, StepInfo, Verdict};
+use aegir_core::inventory::{Claim, Entry, Inventory, LeaseMode, NewTask, Pass, Worker};
 use aegir_core::name::{DatabaseName, DatabaseUser, GrantHost, MachineName, PlatformName, ServerName, SiteUri};
-use aegir_core::plan::Plan;
 use aegir_core::secret::Sealed;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::DateTime;
+use uuid::Uuid;
 
 pub(super) fn server_name(name: &str) -> ServerName {
     ServerName::parse(name).unwrap()
@@ -86,7 +89,7 @@ pub(super) fn site(address: &str, platform: &str) -> Site {
 }
 
 pub(super) fn worker(pid: u32) -> Worker {
-    Worker { machine: "a machine".into(), pid, started: 7 }
+    Worker { machine: "a machine".into(), pid, started: 7, instance: 1 }
 }
 
 pub(super) fn subject(address: &str) -> EntityRef {
@@ -97,19 +100,58 @@ pub(super) fn owner(address: &str) -> Owner {
     Owner::new(subject(address), EntityId::default())
 }
 
-pub(super) fn task(about: &str) -> Task {
-    Task {
-        id: TaskId(0),
+/// How long the kit's claims last.
+pub(super) const TTL: Duration = Duration::from_secs(300);
+
+pub(super) fn task(about: &str) -> NewTask {
+    NewTask {
         kind: "site.verify".into(),
         subject: subject(about),
-        plan: Plan::empty(),
-        state: TaskState::Running,
-        worker: Some(worker(1)),
-        created: DateTime::from_timestamp(1_700_000_000, 987_654_321).unwrap(),
-        ended: None,
+        touches: vec![(subject(about), LeaseMode::Exclusive)],
+        request: None,
+        by: "a tester".into(),
+        parent: None,
+        plan: Uuid::now_v7(),
+        pass: Pass::Nobody,
     }
 }
 
-pub(super) fn lease(key: &str, mode: LeaseMode, task: i64) -> Lease {
-    Lease { key: key.into(), mode, worker: worker(1), task: TaskId(task), expires: Utc::now() + TimeDelta::minutes(5) }
+/// The same, standing on a server besides.
+pub(super) fn task_on(about: &str, server: &str, mode: LeaseMode) -> NewTask {
+    let mut new = task(about);
+    new.touches.push((EntityRef::Server(server_name(server)), mode));
+    new
+}
+
+/// Opens a task in the name of the first worker.
+pub(super) async fn open(inventory: &dyn Inventory, new: &NewTask) -> Claim {
+    inventory.open_task(new, &worker(1), TTL).await.unwrap()
+}
+
+/// Says something that needs nothing else.
+pub(super) async fn say(inventory: &dyn Inventory, claim: &Claim, kind: &EventKind) -> Event {
+    inventory.append(claim, kind, &Entry::default()).await.unwrap()
+}
+
+/// Begins a task with that many steps.
+pub(super) async fn begin(inventory: &dyn Inventory, claim: &Claim, steps: usize) {
+    let step = StepInfo { server: ServerName::master(), action: "test".into(), summary: "a step".into() };
+    say(inventory, claim, &EventKind::TaskStarted { title: "a task".into(), steps: vec![step; steps] }).await;
+}
+
+pub(super) fn started(step: usize) -> EventKind {
+    EventKind::StepStarted { step, acquired: Vec::new(), released: Vec::new() }
+}
+
+pub(super) fn finished(verdict: Verdict) -> EventKind {
+    EventKind::TaskFinished { verdict, summary: "over".into() }
+}
+
+/// Ends a task that did nothing.
+pub(super) async fn end(inventory: &dyn Inventory, claim: &Claim, verdict: Verdict) {
+    if verdict == Verdict::Done {
+        begin(inventory, claim, 0).await;
+        say(inventory, claim, &EventKind::Committed).await;
+    }
+    say(inventory, claim, &finished(verdict)).await;
 }

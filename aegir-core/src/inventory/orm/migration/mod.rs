@@ -3,6 +3,7 @@
 mod m0001_first;
 mod m0002_checks;
 mod m0003_incarnations;
+mod m0004_claims;
 
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -16,12 +17,17 @@ struct Migrations;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first::First), Box::new(m0002_checks::Checks), Box::new(m0003_incarnations::Incarnations)]
+        vec![
+            Box::new(m0001_first::First),
+            Box::new(m0002_checks::Checks),
+            Box::new(m0003_incarnations::Incarnations),
+            Box::new(m0004_claims::Claims),
+        ]
     }
 }
 
 /// Counted up by hand with [`Migrations`]; the file's `user_version` repeats it, so that opening asks one cheap question.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 async fn version(db: &impl ConnectionTrait) -> Result<i32, DbErr> {
     let statement = Statement::from_string(db.get_database_backend(), "PRAGMA user_version");

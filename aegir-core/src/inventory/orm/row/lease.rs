@@ -1,4 +1,4 @@
-//! A lock that a task holds, until a time.
+//! A lock that a task holds.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,9 +10,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub task: i64,
     pub mode: String,
-    /// A [`crate::inventory::Worker`] as JSON.
-    pub worker: String,
-    pub expires: String,
+    pub brief: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

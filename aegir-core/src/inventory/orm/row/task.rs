@@ -14,12 +14,25 @@ pub struct Model {
     pub subject_kind: String,
     pub subject: String,
     pub state: String,
-    /// A [`crate::inventory::Worker`] as JSON; compared as text.
+    /// A [`crate::inventory::Worker`] as JSON.
     pub worker: Option<String>,
     pub created: String,
     pub ended: Option<String>,
     /// The [`crate::plan::Plan`] as JSON.
     pub doc: String,
+    pub epoch: i64,
+    pub expires: String,
+    /// Entities and modes as JSON.
+    pub touches: String,
+    /// Sealed.
+    pub request: Option<String>,
+    pub asked_by: String,
+    pub parent: Option<i64>,
+    pub destroys: bool,
+    /// A [`crate::event::Standing`] in its short form.
+    pub standing: String,
+    pub unreadable: Option<String>,
+    pub pruned: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

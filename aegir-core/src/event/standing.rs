@@ -1,0 +1,303 @@
+//! Where a task and each of its steps stand, told from its events alone.
+//!
+//! Total: every event either leads from one standing to the next or is impossible. Inventories ask before they store an
+//! event, so that an impossible one never gets into a journal; replay asks again.
+
+use std::fmt;
+
+use super::{EventKind, Verdict};
+use crate::{Error, ErrorKind, Result};
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepState {
+    /// Not begun.
+    Pending,
+    /// Failed before it began: nothing is there to be taken back.
+    Declined,
+    /// Begun; whether it was done is unknown.
+    Started,
+    /// Done.
+    Succeeded,
+    /// Failed; whether anything is left of it is unknown until its undo.
+    Failed,
+    /// Its undo began.
+    Undoing,
+    /// Taken back.
+    Undone,
+    /// Its undo failed.
+    UndoFailed,
+    /// Its server is gone for good, and what was begun there with it.
+    GivenUp,
+    /// Not taken back: what it made is somebody else's now.
+    LeftAlone,
+}
+
+const LETTERS: [(StepState, char); 10] = [
+    (StepState::Pending, '.'),
+    (StepState::Declined, 'd'),
+    (StepState::Started, 's'),
+    (StepState::Succeeded, 'S'),
+    (StepState::Failed, 'F'),
+    (StepState::Undoing, 'u'),
+    (StepState::Undone, 'U'),
+    (StepState::UndoFailed, 'X'),
+    (StepState::GivenUp, 'G'),
+    (StepState::LeftAlone, 'L'),
+];
+
+impl StepState {
+    /// Whether it began and is not taken back.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Started | Self::Succeeded | Self::Failed | Self::Undoing | Self::UndoFailed)
+    }
+
+    /// Which event may follow, for one step.
+    fn next(self, kind: &EventKind) -> Option<Self> {
+        match (self, kind) {
+            (Self::Pending, EventKind::StepStarted { .. }) => Some(Self::Started),
+            (Self::Pending, EventKind::StepFailed { .. }) => Some(Self::Declined),
+            (Self::Started, EventKind::StepSucceeded { .. }) => Some(Self::Succeeded),
+            (Self::Started, EventKind::StepFailed { .. }) => Some(Self::Failed),
+            // A cut-off run that is being taken back never learns how its last step went.
+            (Self::Started | Self::Succeeded | Self::Failed | Self::UndoFailed, EventKind::UndoStarted { .. }) => Some(Self::Undoing),
+            (Self::Undoing, EventKind::UndoFinished { .. }) => Some(Self::Undone),
+            (Self::Undoing, EventKind::UndoFailed { .. }) => Some(Self::UndoFailed),
+            (Self::Undoing, EventKind::StepGivenUp { .. }) => Some(Self::GivenUp),
+            (Self::Undoing, EventKind::StepLeftAlone { .. }) => Some(Self::LeftAlone),
+            _ => None,
+        }
+    }
+}
+
+/// Where a task stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Each step's state; empty until the task begins.
+    pub steps: Vec<StepState>,
+    /// It has a plan, and began.
+    pub begun: bool,
+    /// Somebody asked for it to be stopped, in time.
+    pub cancelled: bool,
+    /// The way is back: a step failed, or it was cancelled, or its undo began.
+    pub unwinding: bool,
+    /// Everything that can fail succeeded: from here on only forward.
+    pub committed: bool,
+    /// How it ended; a task that is tried again has no end.
+    pub verdict: Option<Verdict>,
+}
+
+impl Standing {
+    /// Takes in one event, or says why it cannot follow. A refused event leaves everything as it was.
+    pub fn apply(&mut self, kind: &EventKind) -> Result<()> {
+        if matches!(kind, EventKind::CancelAsked { .. }) {
+            return self.cancel();
+        }
+        let impossible = || Error::internal(format!("the journal holds an impossible event: {kind:?}"));
+        let held = matches!(self.verdict, Some(Verdict::Stuck | Verdict::Waiting));
+        let allowed = match kind {
+            EventKind::TaskStarted { .. } => self.verdict.is_none() && !self.begun && !self.unwinding,
+            EventKind::TaskResumed => self.verdict.is_none() || held,
+            EventKind::TaskClosed { .. } => held,
+            EventKind::TaskFinished { verdict, .. } => self.verdict.is_none() && self.may_end(*verdict),
+            EventKind::Committed => self.verdict.is_none() && self.begun && !self.unwinding && !self.committed,
+            // A step of clean-up, or one on the way forward.
+            EventKind::StepStarted { .. } if self.unwinding && self.verdict.is_none() => {
+                return Err(Error::new(ErrorKind::Interrupted, "the task is being taken back: no further step begins"));
+            }
+            EventKind::StepStarted { .. } | EventKind::StepSucceeded { .. } | EventKind::StepFailed { .. } => {
+                self.verdict.is_none() && self.begun
+            }
+            EventKind::UndoStarted { .. } => self.verdict.is_none() && !self.committed,
+            EventKind::UndoFinished { .. }
+            | EventKind::UndoFailed { .. }
+            | EventKind::StepGivenUp { .. }
+            | EventKind::StepLeftAlone { .. } => self.verdict.is_none(),
+            _ => true,
+        };
+        if !allowed {
+            return Err(impossible());
+        }
+        match kind {
+            EventKind::TaskStarted { steps, .. } => {
+                self.begun = true;
+                self.steps = vec![StepState::Pending; steps.len()];
+            }
+            EventKind::Committed => self.committed = true,
+            EventKind::TaskFinished { verdict, .. } => self.verdict = Some(*verdict),
+            EventKind::TaskClosed { .. } => self.verdict = Some(Verdict::Closed),
+            // A task that stuck or waited goes on from there.
+            EventKind::TaskResumed => self.verdict = None,
+            _ => {}
+        }
+        let Some(step) = kind.of_step() else { return Ok(()) };
+        let state = self.steps.get_mut(step).ok_or_else(impossible)?;
+        *state = state.next(kind).ok_or_else(impossible)?;
+        self.unwinding |= match kind {
+            EventKind::StepFailed { .. } => !self.committed,
+            EventKind::UndoStarted { .. } => true,
+            _ => false,
+        };
+        Ok(())
+    }
+
+    /// Nothing stops a task that is committed, and nobody need stop one that is over or on its way back for good.
+    fn cancel(&mut self) -> Result<()> {
+        let why = match (self.verdict, self.committed) {
+            (Some(Verdict::Done), _) => "it is done",
+            (Some(Verdict::RolledBack | Verdict::Closed), _) => "it is over, and nothing of it is left",
+            (Some(Verdict::Stuck), _) => "it is being taken back already, and is stuck",
+            (Some(Verdict::Waiting), _) => "it is being taken back already, and waits for a server",
+            (None, true) => "everything in it that can fail has succeeded, and it ends in a moment",
+            (None, false) => {
+                (self.cancelled, self.unwinding) = (true, true);
+                return Ok(());
+            }
+        };
+        Err(Error::conflict(format!("the task cannot be cancelled: {why}")))
+    }
+
+    /// Whether a task may end so.
+    fn may_end(&self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Done => self.committed,
+            Verdict::RolledBack => !self.committed && !self.steps.iter().any(|state| state.is_open()),
+            Verdict::Stuck | Verdict::Waiting => !self.committed,
+            Verdict::Closed => false,
+        }
+    }
+
+    /// Reads what [`fmt::Display`] wrote; `None` for anything else.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('/');
+        let (flags, verdict, steps) = (parts.next()?, parts.next()?, parts.next()?);
+        let letter = |c: char| LETTERS.iter().find(|(_, letter)| *letter == c).map(|(state, _)| *state);
+        let verdict = match verdict {
+            "" => None,
+            word => Some(Verdict::parse(word)?),
+        };
+        (parts.next().is_none() && flags.chars().all(|c| "bxuc".contains(c))).then_some(())?;
+        Some(Self {
+            steps: steps.chars().map(letter).collect::<Option<_>>()?,
+            begun: flags.contains('b'),
+            cancelled: flags.contains('x'),
+            unwinding: flags.contains('u'),
+            committed: flags.contains('c'),
+            verdict,
+        })
+    }
+}
+
+impl fmt::Display for Standing {
+    /// Flags, verdict, a letter for each step: `bu//SSF.`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (set, letter) in [(self.begun, 'b'), (self.cancelled, 'x'), (self.unwinding, 'u'), (self.committed, 'c')] {
+            if set {
+                write!(f, "{letter}")?;
+            }
+        }
+        write!(f, "/{}/", self.verdict.map_or("", Verdict::as_str))?;
+        for state in &self.steps {
+            let letter = LETTERS.iter().find(|(s, _)| s == state).map_or('?', |(_, letter)| *letter);
+            write!(f, "{letter}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::StepInfo;
+
+    fn begun(steps: usize) -> Standing {
+        let info = StepInfo { server: crate::name::ServerName::master(), action: String::new(), summary: String::new() };
+        let mut standing = Standing::default();
+        standing.apply(&EventKind::TaskStarted { title: String::new(), steps: vec![info; steps] }).unwrap();
+        standing
+    }
+
+    fn started(step: usize) -> EventKind {
+        EventKind::StepStarted { step, acquired: Vec::new(), released: Vec::new() }
+    }
+
+    fn cancel() -> EventKind {
+        EventKind::CancelAsked { by: "somebody".into() }
+    }
+
+    fn finished(verdict: Verdict) -> EventKind {
+        EventKind::TaskFinished { verdict, summary: String::new() }
+    }
+
+    fn every_kind(step: usize) -> Vec<EventKind> {
+        let error = Error::failed("x").report();
+        let why = String::new();
+        vec![
+            started(step),
+            EventKind::StepSucceeded { step },
+            EventKind::StepFailed { step, error: error.clone() },
+            EventKind::UndoStarted { step },
+            EventKind::UndoFinished { step },
+            EventKind::UndoFailed { step, error },
+            EventKind::StepGivenUp { step, why: why.clone() },
+            EventKind::StepLeftAlone { step, why },
+            EventKind::Committed,
+            EventKind::TaskResumed,
+            cancel(),
+            EventKind::TaskClosed { by: "somebody".into() },
+            finished(Verdict::Done),
+            finished(Verdict::RolledBack),
+            finished(Verdict::Stuck),
+            finished(Verdict::Waiting),
+        ]
+    }
+
+    #[test]
+    fn impossible_histories_are_refused_and_change_nothing() {
+        let mut standing = begun(2);
+        for kind in [EventKind::StepSucceeded { step: 0 }, started(2), EventKind::UndoStarted { step: 1 }, finished(Verdict::Done)] {
+            let before = standing.clone();
+            assert!(standing.apply(&kind).is_err(), "{kind:?}");
+            assert_eq!(standing, before);
+        }
+        standing.apply(&started(0)).unwrap();
+        assert!(standing.apply(&started(0)).is_err());
+        assert!(standing.apply(&finished(Verdict::RolledBack)).is_err(), "something is open");
+        standing.apply(&EventKind::UndoStarted { step: 0 }).unwrap();
+        assert!(standing.unwinding && standing.apply(&EventKind::StepSucceeded { step: 0 }).is_err());
+        assert!(standing.apply(&EventKind::Committed).is_err());
+        standing.apply(&EventKind::UndoFinished { step: 0 }).unwrap();
+        standing.apply(&finished(Verdict::RolledBack)).unwrap();
+        assert!(standing.apply(&EventKind::TaskResumed).is_err(), "what is over is over");
+    }
+
+    #[test]
+    fn nothing_begins_after_a_cancel_and_nothing_cancels_a_commit() {
+        let mut standing = begun(2);
+        standing.apply(&started(0)).unwrap();
+        standing.apply(&cancel()).unwrap();
+        standing.apply(&EventKind::StepSucceeded { step: 0 }).unwrap();
+        assert_eq!(standing.apply(&started(1)).unwrap_err().kind(), ErrorKind::Interrupted);
+        assert!(standing.apply(&EventKind::Committed).is_err());
+        standing.apply(&cancel()).unwrap();
+        let mut standing = begun(0);
+        standing.apply(&EventKind::Committed).unwrap();
+        assert_eq!(standing.apply(&cancel()).unwrap_err().kind(), ErrorKind::Conflict);
+    }
+
+    proptest::proptest! {
+        /// Whatever comes, nothing panics, a cancel holds, and the short form reads back.
+        #[test]
+        fn is_total(events in proptest::collection::vec((0usize..3, 0usize..16), 0..40)) {
+            let mut standing = begun(3);
+            for (step, kind) in events {
+                let was = standing.clone();
+                if standing.apply(&every_kind(step)[kind]).is_err() {
+                    proptest::prop_assert_eq!(&standing, &was);
+                }
+                proptest::prop_assert_eq!(Standing::parse(&standing.to_string()), Some(standing.clone()));
+                proptest::prop_assert!(!(was.unwinding && standing.committed && !was.committed), "forward after the way was back");
+            }
+        }
+    }
+}
