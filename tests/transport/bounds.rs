@@ -89,7 +89,7 @@ async fn a4_no_exchange_of_names_leads_out_of_a_directory() {
         let _ = server.remove(&OwnedPath::unchecked("/var/aegir/site/private/files/sub".into())).await;
     }
     drop(exchanging);
-    assert!(made > 20 && refused > 20, "the race was none: {made} {refused}");
+    assert!(made > 2 && refused > 20, "the race was none: {made} {refused}");
     assert_eq!(state(), before);
     // Links of root's in directories of root's lead where they lead.
     sh("ln -s /var/aegir /srv/aegir");
