@@ -10,6 +10,8 @@ mod dry_run;
 mod firewall;
 mod hostile;
 mod life;
+mod malicious;
+mod odd;
 mod original_faults;
 mod words;
 

@@ -16,6 +16,7 @@ mod machine;
 mod on_disk;
 mod push;
 mod record;
+mod served;
 mod server;
 mod still;
 mod strike;
@@ -35,6 +36,7 @@ pub use machine::{
 };
 pub use push::PushTree;
 pub use record::{ForgetPlatform, ForgetSite, RecordPlatform, RecordServer, RecordSite};
+pub use served::{MakeServedDir, PurgeServedTree};
 pub use server::{ForgetServer, PinHostKeys};
 pub use still::RequireStill;
 pub use strike::Strike;

@@ -8,6 +8,7 @@ use crate::Result;
 use crate::action::Actions;
 use crate::entity::{Codebase, SiteContext};
 use crate::plan::Plan;
+use crate::secret::Keyring;
 use crate::server::{Observer, Server};
 use crate::service::{Operation, PlanContext};
 
@@ -15,7 +16,8 @@ use crate::service::{Operation, PlanContext};
 ///
 /// * `detect` runs no PHP: it reads files, under whatever PHP version.
 /// * `plan` reads and never changes, as [`crate::service::ServiceType::plan`].
-/// * Its PHP runs on the web server that holds the site, as a child process, with that site's PHP.
+/// * Its PHP runs on the web server that holds the site, as a child process, with that site's PHP, and as the account
+///   that serves the site: never as the one Aegir works as. What it answers is data.
 #[async_trait]
 pub trait Application: std::fmt::Debug + Send + Sync {
     /// Its name: `drupal`.
@@ -45,5 +47,5 @@ pub trait Application: std::fmt::Debug + Send + Sync {
     /// Works out the changes an operation needs.
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan>;
     /// A link that logs its first visitor in as the first account, once.
-    async fn login_link(&self, site: &SiteContext, server: &dyn Server) -> Result<SecretString>;
+    async fn login_link(&self, site: &SiteContext, server: &dyn Server, keyring: &Keyring) -> Result<SecretString>;
 }

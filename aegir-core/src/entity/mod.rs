@@ -11,5 +11,6 @@ mod site;
 pub use id::{EntityId, Owner};
 pub use platform::{Codebase, Extension, ExtensionKind, Platform, Profile};
 pub use reference::{EntityRef, Recorded, Resource, ResourceKind};
+pub(crate) use server::WEB_GROUP;
 pub use server::{Server, ServiceBinding, Stage, Transport};
 pub use site::{Database, Site, SiteContext, SiteState, SiteSummary};

@@ -10,6 +10,9 @@ use crate::name::{ServerName, shown};
 use crate::server::{Facts, SshConfig};
 use crate::{Error, Result};
 
+/// The group that Debian's web servers run as; it exists on every Debian, also before one is installed.
+pub(crate) const WEB_GROUP: &str = "www-data";
+
 /// How a server is reached: a property of the server, never guessed from DNS.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]
@@ -174,6 +177,12 @@ impl Server {
     /// The directory of its rendered configuration: `ROOT/config/NAME`.
     pub fn config_dir(&self) -> Utf8PathBuf {
         self.root.join("config").join(self.name.as_str())
+    }
+
+    /// The account that serves sites, and whose rights their code has: Debian's web servers call it as their group. Not yet
+    /// known before the first verify; then it is what every Debian has.
+    pub fn web_account(&self) -> &str {
+        if self.web_group.is_empty() { WEB_GROUP } else { &self.web_group }
     }
 
     /// Where backups go: `ROOT/backups`.

@@ -59,6 +59,8 @@ pub struct Command {
     pub input: Input,
     /// Whether it runs through `sudo -n`; only commands that the server's sudo rule names.
     pub sudo: bool,
+    /// The account it runs as, where that is not Aegir's own; its directory is entered by Aegir's.
+    pub account: Option<String>,
     /// After this it is killed.
     pub timeout: Duration,
     /// Bytes of standard output that are read. A command that prints more is ended, and that is an error.
@@ -84,6 +86,7 @@ impl Command {
             cwd: None,
             input: Input::Empty,
             sudo: false,
+            account: None,
             timeout: DEFAULT_TIMEOUT,
             most: DEFAULT_MOST,
             cut: false,
@@ -135,6 +138,13 @@ impl Command {
         self
     }
 
+    /// Runs it as another account, with no right of Aegir's.
+    #[must_use]
+    pub fn account(mut self, account: impl Into<String>) -> Self {
+        self.account = Some(account.into());
+        self
+    }
+
     /// Sets its time limit.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
@@ -183,6 +193,9 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.sudo {
             f.write_str("sudo ")?;
+        }
+        if let Some(account) = &self.account {
+            write!(f, "sudo -u {account} ")?;
         }
         f.write_str(&self.program)?;
         for arg in &self.args {

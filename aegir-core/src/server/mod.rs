@@ -2,6 +2,7 @@
 //!
 //! All transports pass one conformance kit. Paths come from validated names; commands are argument vectors.
 
+mod account;
 mod command;
 mod drain;
 mod facts;

@@ -23,6 +23,8 @@ pub struct Preparation {
     pub services: Vec<SystemService>,
     /// What a program is told on its standard input.
     pub fed: Vec<Fed>,
+    /// Accounts that Aegir's account may become without a password, to run what is theirs with their rights alone.
+    pub run_as: Vec<String>,
     /// Argument vectors that Aegir's account may run as root without a password, exactly as they stand: whole paths, no
     /// wildcard, no other argument.
     pub sudo: Vec<Vec<String>>,

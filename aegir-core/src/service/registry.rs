@@ -62,6 +62,8 @@ impl Registry {
         actions.add::<action::PackArchive>();
         actions.add::<action::TrashTree>();
         actions.add::<action::PurgeTree>();
+        actions.add::<action::MakeServedDir>();
+        actions.add::<action::PurgeServedTree>();
         actions.add::<action::RecordServer>();
         actions.add::<action::RecordPlatform>();
         actions.add::<action::RecordSite>();

@@ -19,7 +19,7 @@ pub(crate) async fn login_link(core: &Arc<Core>, uri: &SiteUri) -> Result<Secret
             .hint(format!("enable it with `aegir site enable {uri}`")));
     }
     let server = core.connect_to(&site.web);
-    let link = core.registry.application_named(&site.platform.codebase.application)?.login_link(&site, &*server).await?;
+    let link = core.registry.application_named(&site.platform.codebase.application)?.login_link(&site, &*server, &core.keyring).await?;
     if leads_to(link.expose_secret(), &site.site) {
         return Ok(link);
     }

@@ -24,7 +24,7 @@ pub(super) async fn plan(new: &PrepareMachine, cx: &PlanContext<'_>) -> Result<D
         services: services.collect::<Result<BTreeMap<_, _>>>()?,
         root: cx.settings().root(),
         user: cx.settings().user().to_owned(),
-        web_group: preparation::WEB_GROUP.to_owned(),
+        web_group: crate::entity::WEB_GROUP.to_owned(),
         addresses: Vec::new(),
         facts: None,
         revision: 0,

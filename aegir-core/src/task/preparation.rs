@@ -11,9 +11,6 @@ use crate::service::{PlanContext, Preparation, RootFile, SystemService};
 use crate::template::Content;
 use crate::{Error, Result};
 
-/// The group that Debian's web servers run as; it exists on every Debian, also before one is installed.
-pub(super) const WEB_GROUP: &str = "www-data";
-
 /// What Aegir itself runs on a server, besides what every Debian has.
 const PACKAGES: &[&str] = &["sudo", "zstd", "tar"];
 
@@ -35,18 +32,26 @@ pub(super) fn of(server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
         all.switches.extend(one.switches);
         all.services.extend(one.services);
         all.fed.extend(one.fed);
+        all.run_as.extend(one.run_as);
         if !one.sudo.is_empty() {
             all.files.push(sudo_file(service, &server.user, &one.sudo)?);
             all.sudo.extend(one.sudo);
         }
+    }
+    if !all.run_as.is_empty() {
+        all.files.push(accounts_file(&server.user, &all.run_as)?);
     }
     Ok(all)
 }
 
 /// The account that Aegir works as.
 pub(super) fn account(server: &Server) -> MakeAccount {
-    let group = if server.web_group.is_empty() { WEB_GROUP } else { &server.web_group };
-    MakeAccount { name: server.user.clone(), home: server.root.clone(), shell: "/bin/bash".into(), groups: vec![group.to_owned()] }
+    MakeAccount {
+        name: server.user.clone(),
+        home: server.root.clone(),
+        shell: "/bin/bash".into(),
+        groups: vec![server.web_account().to_owned()],
+    }
 }
 
 /// Directories of that account's, with their modes. What is below them it makes itself.
@@ -131,12 +136,43 @@ fn sudo_rule(user: &str, commands: &[Vec<String>]) -> Result<String> {
     ))
 }
 
+/// The rule that lets Aegir's account become others, never root, and never the other way round.
+fn accounts_file(user: &str, accounts: &[String]) -> Result<RootFile> {
+    let named =
+        |name: &str| !name.is_empty() && !name.starts_with('-') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    if let Some(bad) =
+        std::iter::once(user).chain(accounts.iter().map(String::as_str)).find(|name| !named(name) || matches!(*name, "root" | "ALL"))
+    {
+        return Err(Error::invalid(format!("a sudo rule cannot name the account {}", crate::name::shown(bad))));
+    }
+    let rule = format!(
+        "# Written by Aegir: the accounts that it runs the code of sites as.\nDefaults:{user} !requiretty\n{user} ALL=({}) NOPASSWD: ALL\n",
+        accounts.join(",")
+    );
+    Ok(RootFile {
+        path: "/etc/sudoers.d/aegir-accounts".into(),
+        content: Content::plain(rule),
+        mode: 0o440,
+        test: vec!["visudo".to_owned(), "-cf".to_owned()],
+        service: None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn argv(words: &str) -> Vec<String> {
         words.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a3a_the_rule_for_other_accounts_never_names_root() {
+        let rule = accounts_file("aegir", &["www-data".to_owned()]).unwrap().content.clear().unwrap().to_owned();
+        assert!(rule.ends_with("\naegir ALL=(www-data) NOPASSWD: ALL\n"), "{rule}");
+        for bad in ["", "root", "ALL", "a,b", "%wheel", "-a", "#0"].map(str::to_owned) {
+            assert!(accounts_file("aegir", std::slice::from_ref(&bad)).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, incomplete: bool, cx: &Pl
     let quiesce = Operation::QuiesceSite { site: &site, aside: &aside };
     let delete = Operation::DeleteSite { site: &site, dump };
     let (mut plan, mut removal) = (Plan::empty(), Plan::empty());
-    let mut pack = PackArchive { archive: archive.clone(), directories: Vec::new(), files: Vec::new() };
+    let mut pack = PackArchive { archive: archive.clone(), directories: Vec::new(), files: Vec::new(), account: None };
     let mut still = None;
     if !lost(holder) {
         plan = plan.then(&holder.name, &owner, &MakeDir { path: work.clone(), permissions: Permissions::mode(0o700) })?;
@@ -52,10 +52,12 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, incomplete: bool, cx: &Pl
     if !lost(&site.web) {
         let application = cx.registry().application_named(&site.platform.codebase.application)?;
         if cx.observe(&site.web.name).await?.stat(&directory).await?.is_some() {
-            let wait = RequireStill { path: aside.clone(), since: None };
+            let account = site.web.web_account().to_owned();
+            let wait = RequireStill { path: aside.clone(), account: account.clone(), since: None };
             plan = plan.and_then(application.plan(&quiesce, cx).await?).then(&site.web.name, &owner, &wait)?;
             pack.directories.push(aside.clone());
-            still = Some(RequireStill { path: aside, since: (!lost(&site.db)).then(|| file.clone()) });
+            pack.account = Some(account.clone());
+            still = Some(RequireStill { path: aside, account, since: (!lost(&site.db)).then(|| file.clone()) });
         }
         removal = removal.and_then(cx.service_type(&site.web, "web")?.plan(&delete, cx).await?);
         removal = removal.and_then(application.plan(&delete, cx).await?);

@@ -146,13 +146,18 @@ async fn database_server(wanted: Option<&ServerName>, web: &Server, cx: &PlanCon
     }
 }
 
+/// Characters of a title.
+const LONGEST_TITLE: usize = 120;
+
 fn title(new: &InstallSite) -> Result<String> {
-    let title = new.title.clone().unwrap_or_else(|| new.uri.unicode());
-    if title.trim().is_empty() || title.chars().count() > 120 || title.chars().any(char::is_control) {
+    // A host may be longer than a title.
+    let title = new.title.clone().unwrap_or_else(|| new.uri.unicode().chars().take(LONGEST_TITLE).collect());
+    if title.trim().is_empty() || title.chars().count() > LONGEST_TITLE || title.chars().any(char::is_control) {
         return Err(Error::invalid(format!(
             "the title {} must be 1 to 120 characters without control characters",
             crate::name::shown(&title)
-        )));
+        ))
+        .hint("give another with `--title`"));
     }
     Ok(title)
 }
@@ -168,5 +173,12 @@ fn email(new: &InstallSite) -> Result<String> {
             .is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.'))
         && email.chars().all(|c| c.is_ascii_alphanumeric() || "@._+-".contains(c))
         && email.matches('@').count() == 1;
-    if valid { Ok(email) } else { Err(Error::invalid(format!("{} is no e-mail address", crate::name::shown(&email)))) }
+    if valid {
+        return Ok(email);
+    }
+    Err(Error::invalid(match new.email {
+        Some(_) => format!("{} is no e-mail address", crate::name::shown(&email)),
+        None => format!("{}, the address of the first account where none is given, is no e-mail address", crate::name::shown(&email)),
+    })
+    .hint("give one with `--email`"))
 }

@@ -86,6 +86,11 @@ impl FakeServer {
         self.lock().insert(path.into(), Node::new(FileKind::File, 0o644, "aegir", content));
     }
 
+    /// Puts a directory there.
+    pub fn put_dir(&self, path: &str) {
+        self.lock().insert(path.into(), Node::new(FileKind::Dir, 0o755, "aegir", []));
+    }
+
     /// Takes a file away.
     pub fn take(&self, path: &str) {
         self.lock().remove(Utf8Path::new(path));

@@ -7,8 +7,8 @@ use aegir_core::entity::{Server, Transport};
 use aegir_core::server::{Command, Observer, Output};
 use aegir_core::service::{Check, Finding, PlanContext, as_root, set_up};
 
-use super::Config;
 use super::machine::{ENABLED_INCLUDE, MODULES, MODULES_ENABLED};
+use super::{Config, account};
 use crate::web::knock;
 
 /// What `ls` and `cat` would say, by the shell that is there already.
@@ -18,7 +18,7 @@ const SHOW: &str = r#"while IFS= read -r l || [ "$l" ]; do printf '%s\n' "$l"; d
 /// What the checks ask on the server, in one round trip with everything else; the answers come in this order.
 pub(super) fn questions(config: &Config, server: &Server) -> Vec<Command> {
     let ask = |script: &str, name: &str, path: &str| Command::new("sh").args(["-c", script, name, path]);
-    let mut questions = vec![ask(LIST, "ls", MODULES_ENABLED), ask(SHOW, "cat", ENABLED_INCLUDE)];
+    let mut questions = vec![ask(LIST, "ls", MODULES_ENABLED), ask(SHOW, "cat", ENABLED_INCLUDE), account::question(server)];
     if config.port != 80 {
         // Before the first configuration with this port Apache listens only where Debian, or the port before, lets it.
         let host = format!("<VirtualHost *:{}>", config.port);
@@ -34,8 +34,10 @@ pub(super) async fn all(config: &Config, server: &Server, answers: &[Output], cx
     }
     let nothing = Output::default();
     let answer = |index: usize| answers.get(index).unwrap_or(&nothing);
-    let mut checks = vec![installed, modules(server, answer(0)), include(server, answer(1)), php(server)?];
-    if config.port != 80 && !answer(2).ok() {
+    let mut checks =
+        vec![installed, modules(server, answer(0)), include(server, answer(1)), php(server)?, account::becomes(server, answer(2))];
+    checks.push(account::isolation(server, cx).await?);
+    if config.port != 80 && !answer(3).ok() {
         checks.push(Check::pass("web.answers", format!("port {} is not configured yet", config.port)));
     } else {
         checks.extend(web_port(config.port, server, &cx.observe_server(server).await?).await?);

@@ -5,6 +5,8 @@ use aegir_core::action::Answers;
 use aegir_core::entity::Server;
 use aegir_core::service::{PlanContext, Preparation, RootFile, Switches, SystemService};
 
+use super::account;
+
 /// Debian's packages: the web server, PHP with what Drupal and WordPress ask for, curl for probes, and what dumps
 /// the databases of sites, which are often elsewhere.
 pub const PACKAGES: &[&str] = &[
@@ -102,6 +104,8 @@ pub(super) fn preparation(server: &Server, cx: &PlanContext<'_>) -> Result<Prepa
             restart: Vec::new(),
         },
     ];
+    wanted.run_as = vec![server.web_account().to_owned()];
+    wanted.fed = vec![account::without_crontab(server)];
     wanted.sudo = [TEST, RELOAD, CONFIGTEST].map(words).to_vec();
     Ok(wanted)
 }

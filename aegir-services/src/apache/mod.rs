@@ -1,5 +1,6 @@
 //! The service type `apache`: Apache 2.4 with PHP-FPM.
 
+mod account;
 mod check;
 mod config;
 mod htaccess;

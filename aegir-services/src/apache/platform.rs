@@ -30,9 +30,11 @@ pub(super) async fn verify(config: &Config, platform: &Platform, server: &Server
     let docroot = platform.docroot();
     refuse_wildcards(&docroot)?;
     let htaccess = read_htaccess(platform, code, cx).await?;
+    let served = ["files", "private"].map(|name| docroot.join("sites/*").join(name));
     let data = serde_json::json!({
         "platform": platform.name,
         "docroot": docroot,
+        "served": served,
         "port": config.port,
         "htaccess": htaccess.text,
         "front_controller": !htaccess.rewrites,

@@ -46,9 +46,9 @@ fn a_server() {
 
 #[test]
 fn a_platform() {
-    let data = json!({ "platform": "d10", "docroot": "/var/aegir/platforms/d10/web", "port": 80, "htaccess": "Options -Indexes\nRewriteRule ^ index.php [L]", "front_controller": false, "generation": "0123456789abcdef" });
+    let data = json!({ "platform": "d10", "docroot": "/var/aegir/platforms/d10/web", "served": ["/var/aegir/platforms/d10/web/sites/*/files"], "port": 80, "htaccess": "Options -Indexes\nRewriteRule ^ index.php [L]", "front_controller": false, "generation": "0123456789abcdef" });
     insta::assert_snapshot!(rendered("apache/platform.conf", &data).unwrap());
-    let bare = json!({ "platform": "wp", "docroot": "/srv/wp", "port": 80, "htaccess": "", "front_controller": true, "generation": "0" });
+    let bare = json!({ "platform": "wp", "docroot": "/srv/wp", "served": ["/srv/wp/sites/*/files"], "port": 80, "htaccess": "", "front_controller": true, "generation": "0" });
     let text = rendered("apache/platform.conf", &bare).unwrap();
     assert!(text.contains("FallbackResource /index.php") && !text.contains(".htaccess of the document root"));
 }

@@ -1,8 +1,8 @@
 //! Reads Drupal 7 from its files: version and PHP range.
 
-use aegir_core::Result;
-use aegir_core::entity::Codebase;
+use aegir_core::entity::{Codebase, SiteContext};
 use aegir_core::server::Observer;
+use aegir_core::{Error, Result};
 use camino::Utf8Path;
 
 use super::{extensions, unusable};
@@ -46,6 +46,31 @@ pub(super) async fn codebase(docroot: &str, root: &Utf8Path, core: &Core, files:
         profiles,
         extensions,
     })
+}
+
+/// Refuses a language that the profile has no translation for: the installer would say nothing and speak English.
+pub(super) async fn require_translation(site: &SiteContext, files: &Observer) -> Result<()> {
+    let language = site.site.language.as_str();
+    if language == "en" {
+        return Ok(());
+    }
+    let directory = site.platform.docroot().join("profiles").join(site.site.profile.as_str()).join("translations");
+    // As its own installer finds them: what stands between the last two dots.
+    let found = files.list(&directory).await?.unwrap_or_default();
+    let mut languages: Vec<&str> = found.iter().filter_map(|name| name.strip_suffix(".po")?.rsplit('.').next()).collect();
+    if languages.contains(&language) {
+        return Ok(());
+    }
+    languages.sort_unstable();
+    let has = if languages.is_empty() { "none".to_owned() } else { languages.join(", ") };
+    Err(Error::refused(format!("the profile {} has no translation into {language}; it has: {has}", site.site.profile))
+        .context("server", files.name())
+        .context("platform", &site.platform.name)
+        .context("file", &directory)
+        .hint(format!(
+            "put drupal-{}.{language}.po of https://localize.drupal.org into {directory}, or leave `--language` out",
+            site.platform.codebase.version
+        )))
 }
 
 /// Up to which PHP a release runs without filling its pages with deprecations; none can be installed on 8.4.

@@ -7,32 +7,31 @@ use std::time::Duration;
 
 use aegir_core::Result;
 use aegir_core::entity::SiteContext;
-use aegir_core::server::{Command, Server};
+use aegir_core::secret::Keyring;
+use aegir_core::server::Server;
 use secrecy::SecretString;
+use serde_json::json;
 
-use crate::php::php_of;
+use crate::php::{Script, php_of};
 
 /// Drush's own start takes about a second.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Drush reads its arguments as if it had been started itself.
+const START: &str = "<?php $_SERVER['argv'][0] = $argv[0] = $AEGIR_OPTIONS['tool']; require $AEGIR_OPTIONS['tool'];\n";
+
 /// A login link, or `None` where the platform has no Drush or it gives none: our driver will say why.
-pub(super) async fn login_link(site: &SiteContext, server: &dyn Server) -> Result<Option<SecretString>> {
+pub(super) async fn login_link(site: &SiteContext, server: &dyn Server, keyring: &Keyring) -> Result<Option<SecretString>> {
     let Some(tool) = &site.platform.codebase.own_tool else { return Ok(None) };
     let (docroot, base) = (site.platform.docroot(), format!("http://{}", site.site.canonical()));
-    let command = Command::new(php_of(&site.web, &site.platform)?)
-        .arg(site.platform.path.join(tool))
-        .args([
-            &format!("--root={docroot}"),
-            &format!("--uri={base}"),
-            "--no-interaction",
-            "--no-ansi",
-            "user:login",
-            "--uid=1",
-            "--no-browser",
-        ])
-        .cwd(&docroot)
-        // It refuses to start without one.
-        .env("HOME", site.web.root.as_str())
+    let php = php_of(&site.web, &site.platform)?;
+    let script = Script { php: &php, account: site.web.web_account(), docroot: &docroot, database: &site.site.database };
+    let args =
+        [&format!("--root={docroot}"), &format!("--uri={base}"), "--no-interaction", "--no-ansi", "user:login", "--uid=1", "--no-browser"];
+    let command = script
+        .command(json!({ "tool": site.platform.path.join(tool) }), START, &args, keyring)?
+        // It refuses to start without one, and may write there.
+        .env("HOME", site.directory().join("private/temp"))
         .timeout(LIMIT);
     let output = server.run(&command).await?;
     Ok(if output.ok() { link(&output.text(), &base) } else { None })

@@ -13,6 +13,7 @@ mod tests;
 use aegir_core::application::Application;
 use aegir_core::entity::{Codebase, Owner, SiteContext};
 use aegir_core::plan::Plan;
+use aegir_core::secret::Keyring;
 use aegir_core::server::{Observer, Server};
 use aegir_core::service::{Operation, PlanContext, Registry};
 use aegir_core::{Error, Result};
@@ -41,13 +42,14 @@ fn family(codebase: &Codebase) -> Family {
 }
 
 fn layout(site: &SiteContext) -> Layout<'static> {
-    let (directories, template): (&[&str], _) = match family(&site.platform.codebase) {
-        Family::Drupal7 => (&["files", "private", "private/files", "private/temp"], SETTINGS_7),
+    let (closed, served, template): (&[&str], &[&str], _) = match family(&site.platform.codebase) {
+        Family::Drupal7 => (&["private"], &["files", "private/files", "private/temp"], SETTINGS_7),
         // Drupal makes up a directory of its own when the one for configuration is missing.
-        _ => (&["files", "private", "private/files", "private/temp", "private/config", "private/config/sync"], SETTINGS_8),
+        _ => (&["private", "private/config"], &["files", "private/files", "private/temp", "private/config/sync"], SETTINGS_8),
     };
     Layout {
-        directories,
+        closed,
+        served,
         settings: "settings.php",
         template,
         data: php::settings_data(site),
@@ -106,9 +108,10 @@ impl Application for Drupal {
 
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
         match operation {
-            Operation::VerifyPlatform { platform, server, .. } => {
+            Operation::VerifyPlatform { platform, server, code } => {
                 let files = cx.observe(&server.name).await?;
                 php::require_writable(&[platform.docroot().join("sites")], platform, server, &files).await?;
+                php::require_served(platform, server, code, &files).await?;
                 let steps = Steps::new(server, Owner::from(*platform));
                 let sites = php::sites_file(steps, platform, SITES, &files, cx).await?.done();
                 Ok(php::credentials_directory(server)?.and_then(sites))
@@ -119,7 +122,11 @@ impl Application for Drupal {
                 Ok(php::sites_file_removal(steps, &[], platform, &files, cx).await?.done())
             }
             Operation::InstallSite { site, account } => {
-                php::refuse_leftovers(site, &cx.observe(&site.web.name).await?).await?;
+                let files = cx.observe(&site.web.name).await?;
+                php::refuse_leftovers(site, &files).await?;
+                if family(&site.platform.codebase) == Family::Drupal7 {
+                    core7::require_translation(site, &files).await?;
+                }
                 Ok(layout(site).plan(site, cx).await?.and_then(php::install(family(&site.platform.codebase), site, account)?))
             }
             Operation::VerifySite { site } => layout(site).plan(site, cx).await,
@@ -129,10 +136,10 @@ impl Application for Drupal {
         }
     }
 
-    async fn login_link(&self, site: &SiteContext, server: &dyn Server) -> Result<SecretString> {
-        match drush::login_link(site, server).await? {
+    async fn login_link(&self, site: &SiteContext, server: &dyn Server, keyring: &Keyring) -> Result<SecretString> {
+        match drush::login_link(site, server, keyring).await? {
             Some(link) => Ok(link),
-            None => php::login_link(family(&site.platform.codebase), site, server).await,
+            None => php::login_link(family(&site.platform.codebase), site, server, keyring).await,
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) enum Kind {
     DbMissing,
     NoSuchSite,
     WrongPhp,
+    OpenBasedir,
     Requirements,
     #[serde(other)]
     Other,
@@ -70,13 +71,18 @@ fn no_result(output: &Output) -> String {
     if tail.is_empty() { how } else { format!("{how}: {tail}") }
 }
 
+/// One line, of so many characters at most, without control characters.
+pub(crate) fn one_line(text: &str, most: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
+}
+
 /// One line without control characters and without our secrets.
 fn clean(text: &str, secrets: &[SecretString]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().map(ExposeSecret::expose_secret).filter(|s| !s.is_empty()) {
         text = text.replace(secret, "(secret)");
     }
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect()
+    one_line(&text, 1000)
 }
 
 impl Failure {
@@ -100,6 +106,9 @@ impl Failure {
                 .hint(format!("{}`aegir platform verify {platform}` looks at the code", mend("its files"))),
             Kind::WrongPhp => made(ErrorKind::Refused, "the code does not run on this PHP").hint(format!(
                 "`aegir server verify {web}` looks for other PHP versions, `aegir platform verify {platform}` at what the code needs"
+            )),
+            Kind::OpenBasedir => made(ErrorKind::Refused, "open_basedir keeps PHP of the command line from its code").hint(format!(
+                "`php --ini` on {web} names the files that may set open_basedir; add the platform's directory there, or leave open_basedir to PHP-FPM"
             )),
             Kind::Requirements => made(ErrorKind::Refused, "the server lacks what the application requires")
                 .hint(format!("mend what the cause names on {web}, then run it again")),
@@ -151,6 +160,7 @@ mod tests {
             ("db_missing", ErrorKind::Failed),
             ("no_such_site", ErrorKind::Refused),
             ("wrong_php", ErrorKind::Refused),
+            ("open_basedir", ErrorKind::Refused),
             ("requirements", ErrorKind::Refused),
             ("other", ErrorKind::Failed),
             ("from_the_future", ErrorKind::Failed),

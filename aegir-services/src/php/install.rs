@@ -1,8 +1,8 @@
 //! The step that runs an application's own installer.
 
 use aegir_core::action::{Action, Context};
-use aegir_core::entity::{Resource, ResourceKind};
-use aegir_core::name::{DatabaseName, MachineName, PlatformName, ServerName, SiteUri};
+use aegir_core::entity::{Database, Resource, ResourceKind};
+use aegir_core::name::{MachineName, PlatformName, ServerName, SiteUri};
 use aegir_core::plan::{Change, Diff};
 use aegir_core::secret::Sealed;
 use aegir_core::{Error, Result};
@@ -24,18 +24,17 @@ pub struct InstallApplication {
     pub family: Family,
     /// The PHP that runs it.
     pub php: Utf8PathBuf,
+    /// The account it runs as: the one that serves the site.
+    pub account: String,
     /// The platform, for hints.
     pub platform: PlatformName,
     /// Its document root.
     pub docroot: Utf8PathBuf,
     /// The site's address.
     pub uri: SiteUri,
-    /// The server that holds the database.
-    pub db: ServerName,
-    /// The database that the site's settings must name; nothing is installed into any other.
-    pub database: DatabaseName,
-    /// The password of the database, only to take it out of messages.
-    pub database_password: Sealed,
+    /// The database that the site's settings must name; nothing is installed into any other. Its password is opened only
+    /// while the installer runs.
+    pub database: Database,
     /// The installation profile.
     pub profile: MachineName,
     /// The language.
@@ -53,7 +52,7 @@ pub struct InstallApplication {
 impl InstallApplication {
     /// Whether the ledger says that the database is this site's own: then what is in it came from this step.
     async fn owns_database(&self, cx: &Context) -> Result<bool> {
-        let database = Resource::new(ResourceKind::Database, &self.db, self.database.as_str());
+        let database = Resource::new(ResourceKind::Database, &self.database.server, self.database.name.as_str());
         Ok(cx.inventory().owner(&database).await?.is_some_and(|owner| owner == *cx.owner()))
     }
 }
@@ -74,27 +73,28 @@ impl Action for InstallApplication {
         Ok(Diff::new(
             Change::Run,
             format!(
-                "run the {} installer with {}: profile {}, language {}, into the database {}\n",
+                "run the {} installer with {} as {}: profile {}, language {}, into the database {}\n",
                 self.family.title(),
                 self.php,
+                self.account,
                 self.profile,
                 self.language,
-                self.database
+                self.database.name
             ),
         ))
     }
 
     async fn apply(&self, cx: &Context, (): &()) -> Result<()> {
         let password = cx.keyring().open(&self.account_password)?;
-        let secrets = [password.clone(), cx.keyring().open(&self.database_password)?];
         let directory = self.uri.file_name();
         let driver = Driver {
             family: self.family,
             php: &self.php,
+            account: &self.account,
             docroot: &self.docroot,
             uri: self.uri.as_str(),
             directory: &directory,
-            database: self.database.as_str(),
+            database: &self.database,
         };
         let options = json!({
             "profile": self.profile,
@@ -109,13 +109,17 @@ impl Action for InstallApplication {
         });
         let reporter = cx.clone();
         let sink = progress_sink(move |done, total, note| reporter.progress(done, total, note));
-        let Err(failure) = driver.call(cx.server(), "install", options, &secrets, Some(sink)).await? else { return Ok(()) };
+        let Err(failure) = driver.call(cx.server(), "install", options, std::slice::from_ref(&password), Some(sink), cx.keyring()).await?
+        else {
+            return Ok(());
+        };
         if failure.kind == Kind::AlreadyInstalled && failure.finished && self.owns_database(cx).await? {
             return Ok(());
         }
-        let subject = Subject { site: None, platform: self.platform.as_str(), web: cx.server().name().as_str(), db: self.db.as_str() };
+        let subject =
+            Subject { site: None, platform: self.platform.as_str(), web: cx.server().name().as_str(), db: self.database.server.as_str() };
         let error: Error = failure.error(&format!("installing {}", self.uri), subject);
-        Err(error.context("site", &self.uri).context("platform", &self.platform).context("database", &self.database))
+        Err(error.context("site", &self.uri).context("platform", &self.platform).context("database", &self.database.name))
     }
 
     async fn undo(&self, _cx: &Context, (): &()) -> Result<()> {
@@ -125,6 +129,6 @@ impl Action for InstallApplication {
     }
 
     fn by_hand(&self, server: &ServerName) -> String {
-        format!("on {server}: nothing; the database {} and the site's directory are taken back by their own steps", self.database)
+        format!("on {server}: nothing; the database {} and the site's directory are taken back by their own steps", self.database.name)
     }
 }

@@ -1,8 +1,8 @@
 //! What PHP applications share: driving their code from outside, and a site's files.
 //!
-//! An application's PHP never runs in here. A small driver script goes to the standard input of the site's own PHP on
-//! the web server that holds the site, with its options in front of it: nothing is installed there, and no secret is
-//! ever in an argument.
+//! An application's PHP never runs in here, and never as the account Aegir works as. A small driver script goes to the
+//! standard input of the site's own PHP, on the web server that holds the site and as the account that serves it, with
+//! its options in front of it: nothing is installed there, and no secret is ever in an argument.
 
 mod answer;
 mod credentials;
@@ -14,6 +14,7 @@ mod names;
 mod platform;
 mod remove;
 mod scan;
+mod script;
 mod site;
 mod sites;
 mod steps;
@@ -32,9 +33,10 @@ pub use sites::EnterAddresses;
 pub(crate) use credentials::directory as credentials_directory;
 pub(crate) use docroot::{DOCROOTS, below};
 pub(crate) use driver::{login_link, php_of};
-pub(crate) use platform::{is_ours, require_writable, sites_file, sites_file_removal};
+pub(crate) use platform::{is_ours, require_served, require_writable, sites_file, sites_file_removal};
 pub(crate) use remove::{quiesce, removal};
 pub(crate) use scan::{Found, Scan};
+pub(crate) use script::Script;
 pub(crate) use site::{Layout, install, refuse_leftovers, settings_data};
 pub(crate) use steps::{Reader, Steps};
 pub(crate) use version::{quoted_after, two_numbers};

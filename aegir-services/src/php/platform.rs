@@ -2,8 +2,9 @@
 
 use aegir_core::entity::{Owner, Platform, Resource, Server};
 use aegir_core::inventory::SiteFilter;
+use aegir_core::name::ServerName;
 use aegir_core::server::{Command, Observer};
-use aegir_core::service::PlanContext;
+use aegir_core::service::{Code, PlanContext};
 use aegir_core::{Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
@@ -41,6 +42,63 @@ pub(crate) async fn require_writable(directories: &[Utf8PathBuf], platform: &Pla
         }
     }
     Ok(())
+}
+
+/// Prints what by its mode account `$2` may not read on the way to directory `$1` and in it. Nothing: it may read all of it.
+const CLOSED: &str = r#"set -f; IFS=/
+cd -- "$1" || { printf '%s' "$1"; exit 0; }
+mine() { find "$@" ! \( -perm "-o=$may" -o -group "$account" -perm "-g=$may" -o -user "$account" -perm "-u=$may" \) -print -quit 2>&1; }
+account=$2 may=x way=
+for part in ${1#/}; do way=$way/$part; set -- "$@" "$way"; done
+shift 2
+found=$(mine "$@" -maxdepth 0)
+may=rx; [ "$found" ] || found=$(mine . -path ./sites -prune -o -name '.?*' -prune -o -type d)
+may=r; [ "$found" ] || [ ! -e index.php ] || found=$(mine index.php -maxdepth 0)
+printf '%s' "$found""#;
+
+/// Looks at the code as the account that serves it: prints the directory on the way to it, or in it, that this account
+/// cannot enter, or the front page that it cannot read. Dearer, and right also where more than modes decide.
+const UNREADABLE: &str = r#"way=; set -f; IFS=/
+for part in ${1#/}; do way=$way/$part; [ -x "$way" ] || { printf '%s' "$way"; exit 0; }; done
+cd -- "$1" || exit 1
+[ ! -e index.php ] || [ -r index.php ] || { printf '%s/index.php' "$1"; exit 0; }
+found=$(find . -path ./sites -prune -o -name '.?*' -prune -o -type d ! \( -readable -executable \) -print -quit 2>/dev/null)
+[ -z "$found" ] || printf '%s' "$1/${found#./}""#;
+
+/// Refuses code that the web server cannot read: every page of its sites would be a 403, and installers would say worse.
+pub(crate) async fn require_served(platform: &Platform, server: &Server, code: &Code, files: &Observer) -> Result<()> {
+    let (docroot, account) = (platform.docroot(), server.web_account());
+    if files.stat(&docroot).await?.is_some() {
+        let closed_to = Command::new("sh").args(["-c", CLOSED, "unreadable"]).arg(&docroot).arg(account);
+        if files.ask(&closed_to).await?.text().is_empty() {
+            return Ok(());
+        }
+        let look = Command::new("sh").args(["-c", UNREADABLE, "unreadable"]).arg(&docroot).account(account);
+        let output = files.ask(&look).await?.require_ok(&look, &format!("looking at {docroot} on {} as {account}", server.name))?;
+        let found = output.text();
+        return if found.is_empty() { Ok(()) } else { Err(closed(Utf8Path::new(&found), platform, &server.name, account)) };
+    }
+    // It will be copied with its modes, and belong to Aegir.
+    let docroot = code.docroot(&platform.codebase);
+    let mut places = vec![code.root.as_path()];
+    places.extend(docroot.ancestors().take_while(|a| a.starts_with(&code.root) && *a != code.root));
+    for place in places {
+        if code.files.stat(place).await?.is_some_and(|stat| stat.mode & 0o5 != 0o5) {
+            return Err(closed(place, platform, code.files.name(), account));
+        }
+    }
+    Ok(())
+}
+
+fn closed(place: &Utf8Path, platform: &Platform, server: &ServerName, account: &str) -> Error {
+    // Of what lies above the code nobody needs to see more than the way through.
+    let above = place != platform.path && platform.path.starts_with(place);
+    let mend = if above { format!("chmod o+x {place}") } else { format!("chmod -R go+rX {place}") };
+    Error::refused(format!("{account}, who serves sites, may not read {place} on {server}"))
+        .context("server", server)
+        .context("platform", &platform.name)
+        .context("file", place)
+        .hint(format!("on {server}, as its owner: `{mend}`"))
 }
 
 /// The whole sites file, from all sites of the platform in the inventory. Only for tasks that lock the platform.

@@ -1,6 +1,6 @@
 //! Takes a site's files away so that they can come back, and destroys them after the commit.
 
-use aegir_core::action::{PurgeTree, TrashTree};
+use aegir_core::action::{PurgeServedTree, TrashTree};
 use aegir_core::entity::{Owner, Resource, SiteContext};
 use aegir_core::plan::Plan;
 use aegir_core::server::Observer;
@@ -38,7 +38,7 @@ pub(crate) fn quiesce(site: &SiteContext, aside: &Utf8Path) -> Result<Plan> {
     let steps = Steps::new(&site.web, Owner::from(&site.site))
         .directory(holder, 0o700, Reader::Mode)?
         .step(&TrashTree { path: site.directory(), trash: aside.to_owned() })?
-        .finally(&PurgeTree { path: holder.to_owned() })?;
+        .finally(&PurgeServedTree { path: holder.to_owned(), site: aside.to_owned(), account: site.web.web_account().to_owned() })?;
     Ok(steps.done())
 }
 

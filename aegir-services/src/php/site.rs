@@ -16,8 +16,10 @@ use super::{EnterAddresses, Family, InstallApplication, credentials, names, site
 /// What one application's sites consist of.
 #[derive(Debug)]
 pub(crate) struct Layout<'a> {
-    /// Directories below the site's own that the web server writes to, parents first.
-    pub(crate) directories: &'a [&'a str],
+    /// Directories below the site's own that only Aegir writes to, parents first.
+    pub(crate) closed: &'a [&'a str],
+    /// Those that the web server writes to; none of them in another one, where it could put a link in Aegir's way.
+    pub(crate) served: &'a [&'a str],
     /// The name of the settings file.
     pub(crate) settings: &'a str,
     /// Its template.
@@ -61,10 +63,13 @@ impl Layout<'_> {
         let own = site.directory();
         let salt: &[(&str, &Sealed)] = &[("hash_salt", &site.site.hash_salt)];
         let names = names::take(site, cx).await?;
-        let mut steps = Steps::new(&site.web, Owner::from(&site.site)).step(&names)?.directory(&own, 0o750, Reader::Web)?;
-        for directory in self.directories {
-            // What either of us makes in there belongs to the web server's group, and both can remove it.
-            steps = steps.directory(own.join(directory), 0o2770, Reader::Web)?;
+        let mut steps = Steps::new(&site.web, Owner::from(&site.site)).step(&names)?.served(&own, 0o750)?;
+        for directory in self.closed {
+            steps = steps.directory(own.join(directory), 0o750, Reader::Web)?;
+        }
+        for directory in self.served {
+            // What is made in there belongs to the web server's group.
+            steps = steps.served(own.join(directory), 0o2770)?;
         }
         let steps = steps.file(own.join(self.settings), cx.render(self.template, &self.data, salt)?, 0o440, Reader::Web)?;
         let empty = cx.render(self.sites_template, &json!({ "entries": [] }), &[])?.shown();
@@ -98,16 +103,14 @@ pub(crate) async fn refuse_leftovers(site: &SiteContext, files: &Observer) -> Re
 
 /// Runs the application's installer.
 pub(crate) fn install(family: Family, site: &SiteContext, account: &Account) -> Result<Plan> {
-    let database = &site.site.database;
     let action = InstallApplication {
         family,
         php: php_of(&site.web, &site.platform)?,
+        account: site.web.web_account().to_owned(),
         platform: site.platform.name.clone(),
         docroot: site.platform.docroot(),
         uri: site.site.uri.clone(),
-        db: database.server.clone(),
-        database: database.name.clone(),
-        database_password: database.password.clone(),
+        database: site.site.database.clone(),
         profile: site.site.profile.clone(),
         language: site.site.language.clone(),
         title: site.site.title.clone(),

@@ -1,7 +1,7 @@
 //! Collects steps on one server for one owner.
 
 use aegir_core::Result;
-use aegir_core::action::{Action, MakeDir, RemoveFile, WriteFile};
+use aegir_core::action::{Action, MakeDir, MakeServedDir, RemoveFile, WriteFile};
 use aegir_core::entity::{Owner, Server};
 use aegir_core::plan::Plan;
 use aegir_core::server::Permissions;
@@ -45,6 +45,13 @@ impl<'a> Steps<'a> {
     pub(crate) fn directory(self, path: impl Into<Utf8PathBuf>, mode: u32, reader: Reader) -> Result<Self> {
         let permissions = self.permissions(mode, reader);
         self.step(&MakeDir { path: path.into(), permissions })
+    }
+
+    /// A directory in which the account that serves the site makes files; the site's own one, and those it writes to.
+    pub(crate) fn served(self, path: impl Into<Utf8PathBuf>, mode: u32) -> Result<Self> {
+        let permissions = self.permissions(mode, Reader::Web);
+        let account = self.server.web_account().to_owned();
+        self.step(&MakeServedDir { path: path.into(), permissions, account })
     }
 
     pub(crate) fn file(self, path: impl Into<Utf8PathBuf>, content: Content, mode: u32, reader: Reader) -> Result<Self> {

@@ -208,6 +208,23 @@ async fn a_login_link_comes_from_the_driver_where_there_is_no_drush() {
 }
 
 #[tokio::test]
+async fn b48_a_language_without_a_translation_is_refused_while_planning() {
+    let bench = drupal_7().await;
+    bench.done(&verify_platform()).await;
+    let mut request = install("example.org", &[]);
+    let Request::InstallSite(new) = &mut request else { panic!("it installs") };
+    new.language = Some(MachineName::parse("fr").unwrap());
+    let error = bench.plan(&request).await.unwrap_err();
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Refused, "the profile standard has no translation into fr; it has: none"));
+    assert!(error.hints()[0].contains("into /srv/p/profiles/standard/translations"), "{error:?}");
+    for name in ["", "/standard", "/standard/translations"] {
+        bench.server.put_dir(&format!("/srv/p/profiles{name}"));
+    }
+    bench.server.put("/srv/p/profiles/standard/translations/drupal-7.105.fr.po", "");
+    bench.done(&request).await;
+}
+
+#[tokio::test]
 async fn a_tree_that_is_not_ours_to_write_is_refused() {
     let bench = drupal_7().await;
     bench.locked.store(true, Ordering::SeqCst);

@@ -9,6 +9,7 @@ mod tests;
 use aegir_core::application::Application;
 use aegir_core::entity::{Codebase, ExtensionKind, SiteContext};
 use aegir_core::plan::Plan;
+use aegir_core::secret::Keyring;
 use aegir_core::server::{Observer, Server};
 use aegir_core::service::{Operation, PlanContext, Registry};
 use aegir_core::{Error, Result};
@@ -28,13 +29,17 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.application(WordPress);
 }
 
+/// What the column for it takes.
+const LONGEST_EMAIL: usize = 100;
+
 /// WordPress.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WordPress;
 
 fn layout(site: &SiteContext) -> Layout<'static> {
     Layout {
-        directories: &["files"],
+        closed: &[],
+        served: &["files"],
         settings: "wp-config.php",
         template: SETTINGS,
         data: php::settings_data(site),
@@ -96,11 +101,11 @@ impl Application for WordPress {
 
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan> {
         match operation {
-            Operation::VerifyPlatform { platform, server, .. } => {
+            Operation::VerifyPlatform { platform, server, code } => {
                 if !has_theme(&platform.codebase) {
                     cx.warn(format!("the WordPress at {} has no theme: its sites would answer 200 with an empty page; put one into {}/wp-content/themes", platform.path, platform.docroot()));
                 }
-                platform::verify(platform, server, cx).await
+                platform::verify(platform, server, code, cx).await
             }
             Operation::DeletePlatform { platform, server } => platform::remove(platform, server, cx).await,
             Operation::InstallSite { site, account } => {
@@ -114,6 +119,15 @@ impl Application for WordPress {
                     .context("file", &themes)
                     .hint(format!("put a theme into {themes}, then run `aegir platform verify {}`", site.platform.name)));
                 }
+                if account.email.len() > LONGEST_EMAIL {
+                    return Err(Error::invalid(format!(
+                        "WordPress keeps at most {LONGEST_EMAIL} characters of an account's e-mail address, and {} has {}",
+                        account.email,
+                        account.email.len()
+                    ))
+                    .context("site", &site.site.uri)
+                    .hint("give a shorter one with `--email`"));
+                }
                 php::refuse_leftovers(site, &cx.observe(&site.web.name).await?).await?;
                 Ok(layout(site).plan(site, cx).await?.and_then(php::install(Family::Wordpress, site, account)?))
             }
@@ -124,7 +138,7 @@ impl Application for WordPress {
         }
     }
 
-    async fn login_link(&self, site: &SiteContext, server: &dyn Server) -> Result<SecretString> {
-        php::login_link(Family::Wordpress, site, server).await
+    async fn login_link(&self, site: &SiteContext, server: &dyn Server, keyring: &Keyring) -> Result<SecretString> {
+        php::login_link(Family::Wordpress, site, server, keyring).await
     }
 }

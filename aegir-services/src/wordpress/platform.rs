@@ -2,7 +2,7 @@
 
 use aegir_core::entity::{Owner, Platform, Server};
 use aegir_core::plan::Plan;
-use aegir_core::service::PlanContext;
+use aegir_core::service::{Code, PlanContext};
 use aegir_core::{Error, Result};
 use camino::Utf8PathBuf;
 use serde_json::json;
@@ -19,13 +19,14 @@ fn login_plugin(platform: &Platform) -> Utf8PathBuf {
 }
 
 /// Makes them.
-pub(super) async fn verify(platform: &Platform, server: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
+pub(super) async fn verify(platform: &Platform, server: &Server, code: &Code, cx: &PlanContext<'_>) -> Result<Plan> {
     let files = cx.observe(&server.name).await?;
     let docroot = platform.docroot();
     let directories = [docroot.join("sites"), docroot.join("wp-content/mu-plugins")];
     let mut writable = vec![docroot.clone(), docroot.join("wp-content")];
     writable.extend(directories.iter().cloned());
     php::require_writable(&writable, platform, server, &files).await?;
+    php::require_served(platform, server, code, &files).await?;
     let config = dispatcher(platform);
     if !php::is_ours(&config, platform, &files, cx).await? {
         return Err(Error::refused(format!(

@@ -7,24 +7,29 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::server::command::PATH;
 use crate::server::drain::{self, Stop};
-use crate::server::{Command, Output, Stream};
+use crate::server::{Command, Output, Stream, account};
 
-pub(super) fn build(command: &Command) -> tokio::process::Command {
+pub(super) fn build(command: &Command) -> crate::Result<tokio::process::Command> {
     let as_root = rustix::process::geteuid().is_root();
     // The child dies with us: after a crash nobody else works on what the recovery redoes.
     let mut built = tokio::process::Command::new("setpriv");
     built.args(["--pdeathsig", "KILL", "--"]);
-    if command.sudo && !as_root {
-        built.args(["sudo", "-n", "--"]);
-    }
-    built.arg(&command.program).args(&command.args);
     built.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
-    built.envs(command.env.iter().map(|(k, v)| (k, v)));
+    if let Some(account) = &command.account {
+        // `sudo` itself must find no terminal either; whoever leads no group gets its session without a fork.
+        built.arg("setsid").args(account::words(command, account)?);
+    } else {
+        if command.sudo && !as_root {
+            built.args(["sudo", "-n", "--"]);
+        }
+        built.arg(&command.program).args(&command.args).process_group(0);
+        built.envs(command.env.iter().map(|(k, v)| (k, v)));
+    }
     if let Some(cwd) = &command.cwd {
         built.current_dir(cwd);
     }
-    built.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
-    built
+    built.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    Ok(built)
 }
 
 /// Feeds and drains all three streams at once, so that neither side can block the other.
@@ -40,7 +45,10 @@ pub(super) async fn talk(child: &mut tokio::process::Child, command: &Command) -
                 other => other?,
             }
         }
-        drop(stdin.take());
+        // What runs as another account lives for as long as this is open.
+        if command.account.is_none() {
+            drop(stdin.take());
+        }
         Ok::<_, Stop>(())
     };
     let out = drain::output(stdout, command);

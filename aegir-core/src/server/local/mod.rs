@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
     Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Inquiry, Output, OwnedPath, Permissions, Reply, Server, Stream,
-    Tunnel,
+    Tunnel, account,
 };
 use crate::name::ServerName;
 use crate::server::drain::{Stop, too_much};
@@ -21,6 +21,9 @@ use child::{build, digest, kill_group, talk};
 
 /// The status of what SIGKILL ended.
 const KILLED: i32 = 128 + 9;
+
+/// How long a killed command may take to be gone; one of another account may have seen to it that it stays.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The machine this process runs on.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ impl LocalServer {
     }
 
     fn start(&self, command: &Command) -> Result<tokio::process::Child> {
-        build(command).spawn().map_err(|e| {
+        build(command)?.spawn().map_err(|e| {
             self.problem(command, "it did not start")
                 .with_kind(if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::Refused } else { ErrorKind::Failed })
                 .because(e)
@@ -89,7 +92,10 @@ impl LocalServer {
                 .with_kind(ErrorKind::Refused)
                 .because(output.error_text().trim().to_owned())
                 .hint(format!("install {} there, or run `aegir server verify {}`", command.program, self.name))),
-            Ok(output) => Ok(output),
+            Ok(output) => match account::not_started(command, &output, &self.name) {
+                Some(error) => Err(error),
+                None => Ok(output),
+            },
             Err(Stop::Enough(stdout)) => Ok(Output { status: KILLED, stdout, stderr: Vec::new() }),
             Err(Stop::TooMuch) => Err(too_much(command, &self.name)),
             Err(stop) if stop.is_late() => {
@@ -143,7 +149,7 @@ impl Server for LocalServer {
         let finished = talked.unwrap_or_else(|_| Err(Stop::Broke(std::io::ErrorKind::TimedOut.into())));
         if finished.is_err() {
             kill_group(group);
-            let _ = child.wait().await;
+            let _ = tokio::time::timeout(FAREWELL, child.wait()).await;
         }
         self.judge(command, finished)
     }

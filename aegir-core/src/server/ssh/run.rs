@@ -26,12 +26,12 @@ use openssh::{Child, Session, Stdio};
 use tokio::io::AsyncWriteExt as _;
 
 use super::link::Link;
+use crate::server::account::{self, RUN};
 use crate::server::drain::{self, Stop, too_much};
 use crate::server::local::pass_on;
 use crate::server::{Command, Output, PATH, Stream};
 use crate::{Error, ErrorKind, Result};
 
-const SCRIPT: &str = include_str!("run.sh");
 /// For what reads its input to the end: that the stream ends is its lifeline, so it needs no watcher, and no copying.
 const FEED: &str =
     r#"d=$3; shift 3; [ -z "$d" ] || cd -- "$d" 2>/dev/null || { echo "aegir: there is no directory $d" >&2; exit 126; }; exec "$@""#;
@@ -47,7 +47,12 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// Runs a command. It is started again only where it certainly did not start or says that it is idempotent.
 pub(super) async fn run(link: &Link, command: &Command) -> Result<Output> {
     let plain = command.input.bytes().is_empty() && command.cwd.is_none();
-    let argv = if command.only_reads && plain { bounded(command)? } else { scripted(SCRIPT, command)? };
+    let argv = match &command.account {
+        // Its watcher is of that account, and what it waits for must reach it.
+        Some(_) => scripted(FEED, command)?,
+        None if command.only_reads && plain => bounded(command)?,
+        None => scripted(RUN, command)?,
+    };
     let mut again = command.idempotent;
     loop {
         let session = link.session(Instant::now()).await?;
@@ -130,13 +135,17 @@ fn line(by: &[&str], command: &Command) -> Result<Vec<String>> {
         return Err(invalid("a variable of its environment has no usable name"));
     }
     let mut words: Vec<String> = ["env", "-i", &format!("PATH={PATH}"), "LANG=C.UTF-8", "LC_ALL=C.UTF-8"].map(str::to_owned).into();
-    words.extend(command.env.iter().map(|(key, value)| format!("{key}={value}")));
-    words.extend(by.iter().map(|word| (*word).to_owned()));
-    if command.sudo {
-        words.extend(["sudo", "-n", "--"].map(str::to_owned));
+    if let Some(account) = &command.account {
+        words.extend(account::words(command, account)?);
+    } else {
+        words.extend(command.env.iter().map(|(key, value)| format!("{key}={value}")));
+        words.extend(by.iter().map(|word| (*word).to_owned()));
+        if command.sudo {
+            words.extend(["sudo", "-n", "--"].map(str::to_owned));
+        }
+        words.push(command.program.clone());
+        words.extend(command.args.iter().cloned());
     }
-    words.push(command.program.clone());
-    words.extend(command.args.iter().cloned());
     if words.iter().any(|w| w.contains('\0')) || command.cwd.as_ref().is_some_and(|d| d.as_str().contains('\0')) {
         return Err(invalid("an argument holds a NUL byte"));
     }
@@ -247,6 +256,9 @@ async fn vanished(link: &Link, command: &Command, error: &openssh::Error) -> Err
 
 /// Tells what never started from what ended with a status.
 fn judge(link: &Link, command: &Command, output: Output) -> Result<Output> {
+    if let Some(error) = account::not_started(command, &output, &link.name) {
+        return Err(error);
+    }
     let said = output.error_text();
     let (program, name) = (&command.program, &link.name);
     if matches!(output.status, 126 | 127) && output.stdout.is_empty() && said.lines().count() == 1 {
