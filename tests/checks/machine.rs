@@ -6,11 +6,11 @@ use crate::pair::{Case, Pair};
 fn the_account_and_the_disk_below_it() {
     let pair = Pair::new();
     let web1 = |script: &str| drop(pair.web1.exec(["sh", "-c", script]).ok());
-    let rule = "/etc/sudoers.d/aegir-web";
+    let rule = "/etc/sudoers.d/aegir";
 
     pair.broken(&Case {
         check: "sudo",
-        evidence: "may not run `/usr/sbin/apache2ctl -t -D AegirCandidate`",
+        evidence: "may not run `/usr/local/lib/aegir/helper`",
         mend: "aegir server bootstrap web1",
         breaks: &|| web1(&format!("cp -p {rule} /root/rule; rm {rule}")),
         mends: &|_| web1(&format!("cp -p /root/rule {rule}")),
@@ -36,6 +36,36 @@ fn the_account_and_the_disk_below_it() {
         mends: &|_| web1("rm /etc/sudoers.d/more"),
         ..Case::default()
     });
+    // The helper of another version, of another server, or of another build; one that others could change, and none.
+    let helper = "/usr/local/lib/aegir/helper";
+    let put_back = || web1(&format!("cp -p /root/helper {helper}; chown root:root {helper}; chmod 755 {helper}"));
+    web1(&format!("cp -p {helper} /root/helper"));
+    for (breaks, finding, evidence, status) in [
+        (format!("sed -i 's/protocol => 1/protocol => 0/' {helper}"), "fail", "is older than this Aegir: it speaks version 0", 8),
+        (format!("sed -i 's/protocol => 1/protocol => 7/' {helper}"), "fail", "is newer than this Aegir", 8),
+        (format!("sed -i s,config/web1,config/web11, {helper}"), "fail", "was made for /var/aegir/config/web11", 8),
+        (format!("sed -i \"s/build => '/&x/\" {helper}"), "warn", "is of another build", 0),
+        (format!("chown aegir {helper}"), "fail", "others than root could change", 8),
+        (format!("rm {helper}"), "fail", "there is no /usr/local/lib/aegir/helper that answers", 8),
+    ] {
+        let mend = if breaks.starts_with("chown") {
+            "chown root: /usr/local/lib/aegir"
+        } else if evidence.contains("newer") {
+            "newer Aegir"
+        } else {
+            "aegir server bootstrap web1"
+        };
+        pair.broken(&Case {
+            check: "helper",
+            finding,
+            evidence,
+            mend,
+            status,
+            breaks: &|| web1(&breaks),
+            mends: &|_| put_back(),
+            ..Case::default()
+        });
+    }
     pair.broken(&Case {
         check: "web-group",
         evidence: "not in www-data",

@@ -143,12 +143,14 @@ pub(crate) fn remote(master: &Installation, name: &str) -> Host {
     host.exec(["install", "-d", "-m", "700", "-o", "aegir", "-g", "aegir", "/home/aegir/.ssh"]).ok();
     host.write("/home/aegir/.ssh/authorized_keys", key);
     host.exec(["install", "-d", "-m", "711", "-o", "aegir", "-g", "aegir", "/var/aegir"]).ok();
-    host.write(
-        "/etc/apache2/conf-available/aegir.conf",
-        master.host.read("/etc/apache2/conf-available/aegir.conf").replace("server_master", name),
-    );
-    host.write("/etc/sudoers.d/aegir-web", master.host.read("/etc/sudoers.d/aegir-web"));
-    host.exec(["chmod", "440", "/etc/sudoers.d/aegir-web"]).ok();
+    let as_there = |file: &str, mode: &str| {
+        host.write(file, master.host.read(file).replace("config/server_master", &format!("config/{name}")));
+        host.exec(["chmod", mode, file]).ok();
+    };
+    host.exec(["mkdir", "-p", "/usr/local/lib/aegir", "/etc/aegir"]).ok();
+    as_there("/etc/apache2/conf-available/aegir.conf", "644");
+    as_there("/usr/local/lib/aegir/helper", "755");
+    as_there("/etc/sudoers.d/aegir", "440");
     host.exec(["a2enmod", "-q"].into_iter().chain(MODULES)).ok();
     host.exec(["a2enconf", "-q", "aegir"]).ok();
     host.exec(["apache2ctl", "restart"]).ok();

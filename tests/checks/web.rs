@@ -53,9 +53,9 @@ fn apache_and_php() {
     });
     pair.broken(&Case {
         check: "web.include",
-        evidence: "does not include /var/aegir/config/web1",
-        breaks: &|| web1("sed -i s,config/web1,config/web9,g /etc/apache2/conf-available/aegir.conf"),
-        mends: &|_| web1("sed -i s,config/web9,config/web1,g /etc/apache2/conf-available/aegir.conf"),
+        evidence: "does not include /var/lib/aegir/apache/live",
+        breaks: &|| web1("sed -i s,lib/aegir/apache/live,aegir/config/web1, /etc/apache2/conf-available/aegir.conf"),
+        mends: &|_| web1("sed -i s,aegir/config/web1,lib/aegir/apache/live, /etc/apache2/conf-available/aegir.conf"),
         ..Case::default()
     });
     pair.broken(&Case {

@@ -9,7 +9,8 @@ use crate::lab::{Base, Host, Invocation, Lab, Page, Run, Service, World};
 /// The command inside the host.
 const AEGIR: &str = "/usr/local/bin/aegir";
 /// Everything of a host that a task could change; the inventory is compared through the command.
-const WATCHED: [&str; 4] = ["/var/aegir", "/etc/apache2", "/etc/sudoers.d", "/tmp"];
+const WATCHED: [&str; 7] =
+    ["/var/aegir", "/etc/apache2", "/etc/sudoers.d", "/tmp", "/usr/local/lib/aegir", "/etc/aegir", "/var/lib/aegir/apache/live"];
 /// The inventory's files, the cache that Drush keeps in the home of whoever runs it, and sockets of connections.
 const PASSING: [&str; 3] = ["/var/aegir/aegir.db*", "/var/aegir/.drush", "/var/aegir/run"];
 

@@ -36,7 +36,14 @@ fn of_a_platform() {
         .host
         .exec_as("aegir", ["sh", "-c", &format!("cd {path} && echo '// new' >> index.php && rm readme.html && echo x > new.txt")])
         .ok();
-    fleet.remote("web1").exec(["sh", "-c", "echo '# by hand' >> /var/aegir/config/web1.example.com/platform.d/wp.conf"]).ok();
+    fleet
+        .remote("web1")
+        .exec([
+            "sh",
+            "-c",
+            "echo '# by hand' >> /var/aegir/config/web1.example.com/platform.d/wp.conf && /usr/local/lib/aegir/helper apache apply",
+        ])
+        .ok();
     break_every_step(&fleet, &["platform", "verify", "wp"]);
     break_every_step(&fleet, &["platform", "delete", "wp"]);
     fleet.assert_unchanged(&before, "a platform that came and went");

@@ -1,5 +1,6 @@
 //! Platforms and sites on other machines: real hosts, real SSH, databases here and there.
 
+mod a3b_aegir_is_not_root;
 mod breaking;
 mod crash;
 mod database;

@@ -139,9 +139,9 @@ fn a_server_that_fails_a_check_is_not_added_and_its_key_is_not_pinned() {
     };
     add(4, "aegir server bootstrap web1.example.com | ssh root@web1.example.com sh");
     fleet.bootstrap(web1, &[]).ok();
-    web1.exec(["mv", "/etc/sudoers.d/aegir-web", "/root/rule"]).ok();
+    web1.exec(["mv", "/etc/sudoers.d/aegir", "/root/rule"]).ok();
     add(8, "sudo");
-    web1.exec(["mv", "/root/rule", "/etc/sudoers.d/aegir-web"]).ok();
+    web1.exec(["mv", "/root/rule", "/etc/sudoers.d/aegir"]).ok();
     web1.exec(["rm", "/etc/apache2/conf-enabled/aegir.conf"]).ok();
     add(8, "include");
     fleet.bootstrap(web1, &[]).ok();

@@ -5,11 +5,15 @@ use aegir_testkit::lab::{Host, Service, World};
 
 use crate::{BINARY, WEB1, refuse};
 
-const SUDO: &str = "/etc/sudoers.d/aegir-web";
+const SUDO: &str = "/etc/sudoers.d/aegir";
 
 /// Everything that the script could touch.
 fn world(host: &Host) -> World {
-    World::without(host, &["/etc", "/var/aegir", "/root", "/tmp", "/run"], &["/run/lab", "/run/*.pid", "/run/*.sock", "/run/apache2*"])
+    World::without(
+        host,
+        &["/etc", "/usr/local", "/var/aegir", "/root", "/tmp", "/run"],
+        &["/run/lab", "/run/*.pid", "/run/*.sock", "/run/apache2*"],
+    )
 }
 
 #[track_caller]
@@ -32,7 +36,7 @@ fn a_second_run_changes_nothing_and_says_so() {
     assert_same(&before, web1, "a second run");
 
     // What somebody broke is mended, and nothing else is touched.
-    web1.exec(["sh", "-c", "chmod 0777 /var/aegir; rm /etc/apache2/conf-enabled/aegir.conf; echo x >> /etc/sudoers.d/aegir-web"]).ok();
+    web1.exec(["sh", "-c", "chmod 0777 /var/aegir; rm /etc/apache2/conf-enabled/aegir.conf; echo x >> /etc/sudoers.d/aegir"]).ok();
     web1.exec(["sh", "-c", "echo '# mine' >> /var/aegir/.ssh/authorized_keys"]).ok();
     web1.stop(Service::PhpFpm);
     let third = fleet.bootstrap(web1, &[]).ok();
@@ -74,26 +78,25 @@ fn a_failure_in_the_middle_is_told_and_the_next_run_brings_into_use_what_was_cha
 }
 
 #[test]
-fn the_sudo_rule_allows_exactly_the_listed_commands() {
+fn the_sudo_rule_allows_the_helper_and_nothing_else() {
     let fleet = Fleet::bare(BINARY, &["web1"]);
     let web1 = &fleet.remotes[0];
     fleet.bootstrap(web1, &[]).ok();
     let sudo = |words: &str| web1.exec_as("aegir", ["sudo", "-n"].into_iter().chain(words.split(' ')));
-    for good in ["/usr/sbin/apache2ctl -t -D AegirCandidate", "/usr/sbin/apache2ctl graceful", "/usr/sbin/apache2ctl configtest"] {
-        sudo(good).ok();
+    web1.exec_as("aegir", ["mkdir", "-p", "/var/aegir/config/web1.example.com"]).ok();
+    for good in ["version", "port 80", "apache test", "apache apply", "apache vhosts"] {
+        sudo(&format!("/usr/local/lib/aegir/helper {good}")).ok();
     }
     for bad in [
         "/usr/sbin/apache2ctl",
         "/usr/sbin/apache2ctl stop",
-        "/usr/sbin/apache2ctl graceful -f /tmp/x",
-        "/usr/sbin/apache2ctl graceful graceful",
+        "/usr/sbin/apache2ctl graceful",
         "/usr/sbin/apache2ctl -t",
-        "/usr/sbin/apache2ctl -t -D AegirCandidate -C Include",
-        "/usr/sbin/apache2ctl -t -D Other",
-        "/usr/sbin/apache2 -t -D AegirCandidate",
-        "APACHE_CONFDIR=/tmp /usr/sbin/apache2ctl graceful",
-        "-u www-data /usr/sbin/apache2ctl graceful",
-        "-E /usr/sbin/apache2ctl graceful",
+        "/usr/sbin/apache2 -t",
+        "/usr/bin/perl /usr/local/lib/aegir/helper apache test",
+        "PERL5LIB=/tmp /usr/local/lib/aegir/helper version",
+        "-u www-data /usr/local/lib/aegir/helper version",
+        "-E /usr/local/lib/aegir/helper version",
         "/bin/sh -c id",
         "-s",
         "-e /etc/hosts",
@@ -104,8 +107,8 @@ fn the_sudo_rule_allows_exactly_the_listed_commands() {
     }
     // What the caller's environment says is not heard.
     web1.write("/tmp/evil", "touch /tmp/owned\n");
-    let heard = web1.command(["sudo", "-n", "/usr/sbin/apache2ctl", "configtest"]).user("aegir").env("APACHE_ENVVARS", "/tmp/evil");
-    heard.run().ok();
+    let heard = web1.command(["sudo", "-n", "/usr/local/lib/aegir/helper", "apache", "test"]).user("aegir");
+    heard.env("APACHE_ENVVARS", "/tmp/evil").env("BASH_ENV", "/tmp/evil").run().ok();
     assert!(!web1.exists("/tmp/owned"));
     assert_eq!(web1.exec(["stat", "-c", "%a %U", SUDO]).ok(), "440 root");
 }

@@ -36,7 +36,7 @@ fn of_verifies_that_mend() {
     let aegir = with_site();
     let config = "/var/aegir/config/server_master";
     aegir.host.exec(["chmod", "0777", "/var/aegir/platforms/wp/sites/one.example.com/files"]).ok();
-    aegir.host.exec(["sh", "-c", &format!("for f in {config}/vhost.d/one.example.com.conf {config}/platform.d/wp.conf {config}/apache.conf; do echo '# by hand' >> $f; done")]).ok();
+    aegir.host.exec(["sh", "-c", &format!("for f in {config}/vhost.d/one.example.com.conf {config}/platform.d/wp.conf {config}/apache.conf; do echo '# by hand' >> $f; done; /usr/local/lib/aegir/helper apache apply")]).ok();
     aegir.host.exec(["mariadb", "-e", "DELETE FROM mysql.db WHERE User = 'oneexamplecom'; FLUSH PRIVILEGES"]).ok();
     break_every_step(&aegir, &["server", "verify", "server_master"]);
     break_every_step(&aegir, &["platform", "verify", "wp"]);

@@ -13,6 +13,7 @@ mod life;
 mod malicious;
 mod odd;
 mod original_faults;
+mod web_cases;
 mod words;
 
 use aegir_testkit::installation::Installation;

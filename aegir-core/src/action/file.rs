@@ -42,6 +42,11 @@ impl FileBefore {
         }
     }
 
+    /// Whether a file stood there.
+    pub fn is_there(&self) -> bool {
+        self.stat.is_some()
+    }
+
     fn bytes(&self) -> Option<Vec<u8>> {
         self.content.as_ref().and_then(|c| BASE64.decode(c.as_bytes()).ok())
     }

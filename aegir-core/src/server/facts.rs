@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
 
-use super::Command;
+use super::{Command, Fpm};
 use crate::text::{short, steers};
 use crate::{Error, Result};
 
@@ -16,8 +16,8 @@ pub struct Php {
     pub version: (u32, u32),
     /// Its command line program.
     pub cli: Option<Utf8PathBuf>,
-    /// Its FPM socket, where one is listening or configured.
-    pub fpm: Option<Utf8PathBuf>,
+    /// Where its FPM takes connections, as its pools say.
+    pub fpm: Option<Fpm>,
 }
 
 impl Php {
@@ -85,6 +85,9 @@ pub struct Facts {
     /// Unix sockets that somebody listens on: whoever connects there is served, now or when its turn comes.
     #[serde(default)]
     pub listening: BTreeSet<Utf8PathBuf>,
+    /// TCP ports that somebody listens on.
+    #[serde(default)]
+    pub ports: BTreeSet<u16>,
 }
 
 /// Bytes of one thing that a machine says of itself, and how many of a kind are kept: they are stored, and shown.
@@ -131,7 +134,7 @@ impl Facts {
 
     /// Keeps what people read on every list short and harmless; a path or package that no honest machine has is left out.
     fn tidy(&mut self) {
-        let harmless = |path: &Option<Utf8PathBuf>| path.as_ref().is_none_or(|p| !p.as_str().contains(steers));
+        let harmless = |path: Option<String>| path.is_none_or(|p| !p.contains(steers));
         for text in [&mut self.os, &mut self.hostname, &mut self.user, &mut self.shell] {
             *text = short(text, 253);
         }
@@ -139,7 +142,7 @@ impl Facts {
             *text = short(text, 120);
         }
         self.groups.iter_mut().for_each(|group| *group = short(group, 64));
-        self.php.retain(|php| harmless(&php.cli) && harmless(&php.fpm));
+        self.php.retain(|php| harmless(php.cli.as_ref().map(ToString::to_string)) && harmless(php.fpm.as_ref().map(ToString::to_string)));
         self.packages.retain(|name, version| !name.contains(steers) && !version.contains(steers));
         self.listening.retain(|path| !path.as_str().contains(steers));
     }
@@ -161,7 +164,7 @@ impl Facts {
                 let block = next();
                 self.disk = Disk { total: next() * block, free: next() * block, inodes: next(), inodes_free: next() };
             }
-            "php" => self.add_php(value, |php, path| php.cli = Some(path)),
+            "php" => self.add_php(value),
             "has" => reading.has.push(value.to_owned()),
             "apache" => self.apache = value.strip_prefix("Server version: ").map(str::to_owned),
             "nginx" => self.nginx = value.strip_prefix("nginx version: ").map(str::to_owned),
@@ -186,25 +189,32 @@ impl Facts {
         }
     }
 
-    fn add_php(&mut self, value: &str, set: impl FnOnce(&mut Php, Utf8PathBuf)) {
-        let Some((version, path)) = value.split_once(' ') else { return };
-        let Some(version) = parse_version(version) else { return };
+    fn add_php(&mut self, value: &str) {
+        if let Some((version, path)) = value.split_once(' ')
+            && let Some(version) = parse_version(version)
+        {
+            self.php(version).cli = Some(path.into());
+        }
+    }
+
+    fn php(&mut self, version: (u32, u32)) -> &mut Php {
         let index = self.php.iter().position(|p| p.version == version).unwrap_or_else(|| {
             self.php.push(Php { version, cli: None, fpm: None });
             self.php.len() - 1
         });
-        set(&mut self.php[index], path.into());
+        &mut self.php[index]
     }
 
     /// A file's line as `grep` printed it, with the file's name before it.
-    fn take_file(&mut self, line: &str, package: &mut Option<String>) {
+    fn take_file(&mut self, line: &str, reading: &mut Reading) {
+        let package = &mut reading.package;
         const STATUS: &str = "/var/lib/dpkg/status";
         if self.packages.len() + self.listening.len() + self.php.len() > MOST_FACTS {
             return;
         }
         if let Some(rest) = line.strip_prefix(STATUS) {
             let (found, Some((key, value))) = (rest.starts_with(':'), rest.get(1..).and_then(|r| r.split_once(": "))) else { return };
-            match (key, &package) {
+            match (key, package.as_ref()) {
                 ("Package", _) => *package = found.then(|| value.to_owned()),
                 ("Status", Some(_)) if !value.ends_with(" installed") => *package = None,
                 ("Version", Some(name)) => {
@@ -217,17 +227,38 @@ impl Facts {
             rest.trim_matches('"').clone_into(&mut self.os);
         } else if let Some(rest) = line.strip_prefix("/proc/net/unix:") {
             self.listening.extend(rest.split_once(" /").map(|(_, path)| one_run(&format!("/{path}"))));
-        } else if let Some((version, rest)) = line.strip_prefix("/etc/php/").and_then(|r| r.split_once('/'))
-            && let Some((_, socket)) = rest.split_once('=')
+        } else if let Some((_, rest)) = line.strip_prefix("/proc/net/tcp").and_then(|r| r.split_once(": ")) {
+            // The local address is an address and a port, in hexadecimal numbers.
+            let port = rest.split(':').nth(2).and_then(|r| u16::from_str_radix(r.split(' ').next().unwrap_or_default(), 16).ok());
+            self.ports.extend(port);
+        } else if let Some((file, text)) = line.strip_prefix("/etc/php/").and_then(|r| r.split_once(".conf:"))
+            && let Some(version) = parse_version(file.split('/').next().unwrap_or_default())
         {
-            let socket = one_run(socket.split(';').next().unwrap_or_default().trim());
-            self.add_php(&format!("{version} {socket}"), |php, path| php.fpm = Some(path));
+            self.take_pool(version, file, text.trim(), reading);
+        }
+    }
+
+    /// A line of a pool's file: its name, or where it listens. Debian's pool counts before others, then the first one.
+    fn take_pool(&mut self, version: (u32, u32), file: &str, text: &str, reading: &mut Reading) {
+        if let Some(name) = text.strip_prefix('[').and_then(|t| t.split_once(']')) {
+            name.0.clone_into(&mut reading.pool);
+        } else if let Some((_, value)) = text.split_once('=')
+            && let Some(fpm) = Fpm::read(&value.split(';').next().unwrap_or_default().trim().replace("$pool", &reading.pool))
+        {
+            let php = self.php(version);
+            if php.fpm.is_none() || file.ends_with("/www") {
+                php.fpm = Some(fpm);
+            }
         }
     }
 
     /// Whether the FPM of a PHP takes connections.
     pub fn accepts(&self, php: &Php) -> bool {
-        php.fpm.as_ref().is_some_and(|socket| self.listening.contains(socket))
+        match &php.fpm {
+            Some(Fpm::Socket(path)) => self.listening.contains(path),
+            Some(Fpm::Tcp(address)) => self.ports.contains(&address.port()),
+            None => false,
+        }
     }
 
     /// The PHP for a codebase: the wanted version if given, else the newest that fits and has both CLI and FPM.
@@ -266,6 +297,7 @@ impl Facts {
 struct Reading {
     section: String,
     package: Option<String>,
+    pool: String,
     web_groups: Vec<String>,
     has: Vec<String>,
     own: String,
@@ -274,7 +306,7 @@ struct Reading {
 impl Reading {
     fn line(&mut self, line: &str, facts: &mut Facts) {
         match self.section.as_str() {
-            "files" => facts.take_file(line, &mut self.package),
+            "files" => facts.take_file(line, self),
             // The first answer for the kernel's own name carries the full one.
             "forward" if facts.hostname.is_empty() => {
                 line.split_whitespace().nth(2).unwrap_or_default().clone_into(&mut facts.hostname);
@@ -308,7 +340,7 @@ fn is_lasting(address: &IpAddr) -> bool {
 }
 
 /// `/var/run` is `/run`; the kernel and configuration files use either.
-fn one_run(path: &str) -> Utf8PathBuf {
+pub(super) fn one_run(path: &str) -> Utf8PathBuf {
     path.strip_prefix("/var/run/").map_or_else(|| path.into(), |rest| format!("/run/{rest}").into())
 }
 
@@ -374,5 +406,29 @@ web_group\tnginx\nweb_group\twww-data\ncpus\t0-2,5\naddresses\tfd00::2 10.0.0.2 
         let many: String = (0..100_000).map(|n| format!("/proc/net/unix:0: 2 0 00010000 1 1 4 /run/{n}\n")).collect();
         let facts = Facts::parse(&format!("begin\t\nhas\t{long}\nfiles\t\n/etc/os-release:PRETTY_NAME=\"{long}\"\n{many}end\t\n")).unwrap();
         assert_eq!((facts.os.as_str(), facts.listening.len()), ("", MOST_FACTS + 1));
+    }
+
+    #[test]
+    fn finds_pools_that_have_other_names_and_addresses() {
+        let pools = |lines: &str| {
+            let facts = Facts::parse(&format!("files\t\n{lines}\nend\t\n")).unwrap();
+            facts.php.iter().map(|p| format!("{} {}", p.fpm.as_ref().unwrap(), facts.accepts(p))).collect::<Vec<_>>().join(", ")
+        };
+        let tcp = "/proc/net/tcp:   3: 0100007F:2328 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1";
+        for (lines, found) in [
+            (
+                "/etc/php/8.2/fpm/pool.d/site.conf:[site]\n/etc/php/8.2/fpm/pool.d/site.conf:listen = /run/php/$pool.sock",
+                "/run/php/site.sock false".to_owned(),
+            ),
+            (&format!("{tcp}\n/etc/php/8.2/fpm/pool.d/www.conf:listen=9000"), "127.0.0.1:9000 true".to_owned()),
+            ("/etc/php/8.2/fpm/pool.d/a.conf:listen = [::1]:9001 ; x", "[::1]:9001 false".to_owned()),
+            (
+                "/etc/php/8.2/fpm/pool.d/a.conf:listen = /a\n/etc/php/8.2/fpm/pool.d/www.conf:listen = /w\n/etc/php/8.2/fpm/pool.d/x.conf:listen = /x",
+                "/w false".to_owned(),
+            ),
+            ("/etc/php/8.2/fpm/pool.d/a.conf:listen = /a\n/etc/php/8.2/fpm/pool.d/b.conf:listen = /b", "/a false".to_owned()),
+        ] {
+            assert_eq!(pools(lines), found);
+        }
     }
 }

@@ -22,9 +22,9 @@ done
 for p in apache2 nginx mysql; do if command -v "$p" >/dev/null; then say has "$p"; fi; done
 say files ''
 p='apache2|nginx|sudo|curl|rsync|zstd|openssh-server|php[0-9.]*(-[a-z0-9]+)?|(default-)?(mysql|mariadb)-[a-z0-9.-]+'
-LC_ALL=C grep -s -A 14 -E "^(Package: ($p${3:+|$3})\$|PRETTY_NAME=|[[:space:]]*listen[[:space:]]*=[[:space:]]*/|[0-9a-f]+: [0-9A-F]+ [0-9A-F]+ 00010000 .* /)" \
-    /etc/os-release /etc/php/*/fpm/pool.d/www.conf /proc/net/unix /var/lib/dpkg/status |
-    LC_ALL=C grep -E '^/var/lib/dpkg/status[:-](Package|Status|Version): |^/(etc/os-release|etc/php/.*www\.conf|proc/net/unix):'
+LC_ALL=C grep -s -A 14 -E "^(Package: ($p${3:+|$3})\$|PRETTY_NAME=|[[:space:]]*listen[[:space:]]*=|\[[^]]*\]|[0-9a-f]+: [0-9A-F]+ [0-9A-F]+ 00010000 .* /|[[:space:]]*[0-9]+: [0-9A-F]+:[0-9A-F]+ [0-9A-F]+:0000 0A )" \
+    /etc/os-release /proc/net/unix /proc/net/tcp /proc/net/tcp6 /etc/php/*/fpm/pool.d/*.conf /var/lib/dpkg/status |
+    LC_ALL=C grep -E '^/var/lib/dpkg/status[:-](Package|Status|Version): |^/(etc/os-release|etc/php/.*\.conf|proc/net/(unix|tcp6?)):'
 # Installed by other means than dpkg: only then they are asked themselves.
 [ -e /var/lib/dpkg/info/apache2.list ] || ! command -v apache2 >/dev/null || { printf 'apache\t'; apache2 -v 2>/dev/null; }
 [ -e /var/lib/dpkg/info/nginx.list ] || ! command -v nginx >/dev/null || { printf 'nginx\t'; nginx -v 2>&1; }

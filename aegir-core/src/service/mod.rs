@@ -3,6 +3,7 @@
 mod bindings;
 mod check;
 mod context;
+pub(crate) mod helper;
 mod operation;
 mod plugin;
 mod preparation;
@@ -12,6 +13,7 @@ mod setting;
 pub use bindings::Bindings;
 pub use check::{Check, Finding, as_root, set_up};
 pub use context::PlanContext;
+pub use helper::helper_command;
 pub use operation::{Account, Code, Dump, Operation};
 pub use plugin::{Capabilities, Plugin, Service, ServiceType};
 pub use preparation::{Fed, Preparation, RootFile, Switches, SystemService};

@@ -25,9 +25,8 @@ pub struct Preparation {
     pub fed: Vec<Fed>,
     /// Accounts that Aegir's account may become without a password, to run what is theirs with their rights alone.
     pub run_as: Vec<String>,
-    /// Argument vectors that Aegir's account may run as root without a password, exactly as they stand: whole paths, no
-    /// wildcard, no other argument.
-    pub sudo: Vec<Vec<String>>,
+    /// Verbs for the helper, in Perl: what Aegir's account has root do there, and how each is checked first.
+    pub helper: Vec<String>,
 }
 
 /// A file of root's; it holds no secret.
@@ -81,6 +80,8 @@ pub struct SystemService {
     pub reload: Vec<String>,
     /// Starts it anew.
     pub restart: Vec<String>,
+    /// Ports that it needs: where it does not start, whoever holds one of them is named.
+    pub ports: Vec<u16>,
 }
 
 /// Text for a program's standard input, as statements for a database server. It holds no secret.

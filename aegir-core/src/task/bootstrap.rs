@@ -7,7 +7,7 @@ use super::{find, preparation, server_enrol};
 use crate::action::Answers;
 use crate::entity::{Server, ServiceBinding, Transport};
 use crate::name::{ServerName, shown};
-use crate::service::{PlanContext, Preparation};
+use crate::service::{PlanContext, Preparation, helper_command};
 use crate::shared::{Core, no_server};
 use crate::{Error, Result};
 
@@ -109,15 +109,18 @@ fn calls(server: &Server, wanted: &Preparation, key: &str, from: &str) -> Result
     let (key, comment) = key.match_indices(' ').nth(1).map_or((key, ""), |(at, _)| (&key[..at], &key[at + 1..]));
     calls.push(call(["authorized_key", &account.name, account.home.as_str(), KEY_OPTIONS, key, comment]));
     for fed in wanted.fed.iter().filter(|fed| !fed.locked.is_empty()) {
-        calls.push([call(["let_in", &fed.what, &fed.ask, &fed.locked, &fed.unlock]), fed.program.clone()].concat());
+        calls.push([call(["opens_to_root", &fed.what, &fed.ask, &fed.locked, &fed.unlock]), fed.program.clone()].concat());
+    }
+    for path in preparation::roots_directories(wanted) {
+        calls.push(call(["directory", path, "755", "root"]));
     }
     for file in &wanted.files {
         let content = file.content.clear().ok_or_else(|| Error::refused(format!("{} holds a secret", file.path)))?;
         let service = file.service.as_deref().unwrap_or_default();
         calls.push([call(["root_file", file.path.as_str(), &format!("{:o}", file.mode), service, content]), file.test.clone()].concat());
     }
-    for argv in &wanted.sudo {
-        calls.push([call(["may", &account.name]), argv.clone()].concat());
+    if !wanted.helper.is_empty() {
+        calls.push([call(["may", &account.name]), helper_command(&["version"])].concat());
     }
     for parts in &wanted.switches {
         let exchange: Vec<String> = parts.exchange.iter().map(|(old, new)| format!("{old}:{new}")).collect();
@@ -135,7 +138,8 @@ fn calls(server: &Server, wanted: &Preparation, key: &str, from: &str) -> Result
         ]));
     }
     for s in &wanted.services {
-        let words = ["run_service", &s.name, &list(&s.test)?, &list(&s.reload)?, &list(&s.restart)?];
+        let ports: Vec<String> = s.ports.iter().map(u16::to_string).collect();
+        let words = ["run_service", &s.name, &list(&s.test)?, &list(&s.reload)?, &list(&s.restart)?, &list(&ports)?];
         calls.push([call(words), answers(&s.answers)].concat());
     }
     for fed in &wanted.fed {

@@ -3,11 +3,11 @@
 
 use camino::Utf8PathBuf;
 
-use crate::action::{Feed, InstallPackages, IntoUse, MakeAccount, StartService, TurnOn, ValidatedFile, WriteFile};
+use crate::action::{Feed, InstallPackages, IntoUse, MakeAccount, OwnDirectory, StartService, TurnOn, ValidatedFile, WriteFile};
 use crate::entity::{Owner, Server};
 use crate::plan::Plan;
 use crate::server::Permissions;
-use crate::service::{PlanContext, Preparation, RootFile, SystemService};
+use crate::service::{PlanContext, Preparation, RootFile, SystemService, helper};
 use crate::template::Content;
 use crate::{Error, Result};
 
@@ -33,10 +33,12 @@ pub(super) fn of(server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
         all.services.extend(one.services);
         all.fed.extend(one.fed);
         all.run_as.extend(one.run_as);
-        if !one.sudo.is_empty() {
-            all.files.push(sudo_file(service, &server.user, &one.sudo)?);
-            all.sudo.extend(one.sudo);
-        }
+        all.helper.extend(one.helper);
+    }
+    if !all.helper.is_empty() {
+        // First: services that do not start ask it who is in their way.
+        all.files.insert(0, helper_file(&all.helper, server)?);
+        all.files.push(sudo_file(&server.user)?);
     }
     if !all.run_as.is_empty() {
         all.files.push(accounts_file(&server.user, &all.run_as)?);
@@ -59,10 +61,18 @@ pub(super) fn directories(server: &Server) -> Vec<(Utf8PathBuf, u32)> {
     vec![(server.root.clone(), 0o711)]
 }
 
+/// Directories of root's.
+pub(super) fn roots_directories(wanted: &Preparation) -> &'static [&'static str] {
+    if wanted.helper.is_empty() { &[] } else { &helper::DIRECTORIES }
+}
+
 /// The steps, in the order of the fields.
 pub(super) fn steps(wanted: &Preparation, server: &Server) -> Result<Plan> {
     let (name, owner) = (&server.name, Owner::from(server));
     let mut plan = Plan::empty();
+    for path in roots_directories(wanted) {
+        plan = plan.then(name, &owner, &OwnDirectory { path: (*path).into(), mode: 0o755, owner: "root".to_owned() })?;
+    }
     for file in &wanted.files {
         let permissions = Permissions::mode(file.mode);
         let into_use = file.service.as_ref().map(|service| read_by(wanted, service)).transpose()?;
@@ -77,7 +87,11 @@ pub(super) fn steps(wanted: &Preparation, server: &Server) -> Result<Plan> {
         plan = plan.then(name, &owner, &TurnOn { parts: parts.clone(), into_use: IntoUse::of(read_by(wanted, &parts.service)?) })?;
     }
     for service in &wanted.services {
-        plan = plan.then(name, &owner, &StartService { service: service.name.clone(), answers: service.answers.clone() })?;
+        plan = plan.then(
+            name,
+            &owner,
+            &StartService { service: service.name.clone(), answers: service.answers.clone(), ports: service.ports.clone() },
+        )?;
     }
     for fed in &wanted.fed {
         plan = plan.then(name, &owner, &Feed { fed: fed.clone() })?;
@@ -100,39 +114,38 @@ fn read_by<'a>(wanted: &'a Preparation, service: &str) -> Result<&'a SystemServi
         .ok_or_else(|| Error::internal(format!("a preparation changes what {service} reads, and does not name that service")))
 }
 
-/// The rule for what one service type runs as root; a file for each.
-fn sudo_file(service: &str, user: &str, commands: &[Vec<String>]) -> Result<RootFile> {
+/// The program that does for Aegir's account what only root can.
+fn helper_file(verbs: &[String], server: &Server) -> Result<RootFile> {
     Ok(RootFile {
-        path: format!("/etc/sudoers.d/aegir-{service}").into(),
-        content: Content::plain(sudo_rule(user, commands)?),
+        path: helper::PATH.into(),
+        content: helper::text(verbs, server)?,
+        mode: 0o755,
+        test: vec!["perl".to_owned(), "-Tc".to_owned()],
+        service: None,
+    })
+}
+
+/// The rule that lets Aegir's account run it, and nothing else.
+fn sudo_file(user: &str) -> Result<RootFile> {
+    Ok(RootFile {
+        path: "/etc/sudoers.d/aegir".into(),
+        content: Content::plain(sudo_rule(user)?),
         mode: 0o440,
         test: vec!["visudo".to_owned(), "-cf".to_owned()],
         service: None,
     })
 }
 
-/// The lines of a sudo rule for exactly these commands. Words that mean something to sudo are refused, not quoted.
-fn sudo_rule(user: &str, commands: &[Vec<String>]) -> Result<String> {
-    let plain = |word: &String| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./+".contains(c));
+/// Words that mean something to sudo are refused, not quoted.
+fn sudo_rule(user: &str) -> Result<String> {
     let account = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     if user.is_empty() || user.starts_with('-') || !user.chars().all(account) {
         return Err(Error::invalid(format!("a sudo rule cannot name the account {}", crate::name::shown(user)))
             .hint("choose letters, digits, _ and - for the setting `user`"));
     }
-    let mut list = Vec::with_capacity(commands.len());
-    for argv in commands {
-        // A command alone would allow every argument.
-        let bare = argv.len() == 1;
-        match argv.first() {
-            Some(program) if program.starts_with('/') && !program.contains("..") && argv.iter().all(plain) => {
-                list.push(argv.join(" ") + if bare { " \"\"" } else { "" });
-            }
-            _ => return Err(Error::internal(format!("a sudo rule cannot allow `{}`", argv.join(" ")))),
-        }
-    }
+    let path = helper::PATH;
     Ok(format!(
-        "# Written by Aegir: exactly what it runs as root.\nDefaults:{user} !requiretty\n{user} ALL=(root) NOPASSWD: {}\n",
-        list.join(", ")
+        "# Written by Aegir: the one program that it has root run. It checks what it is told.\nDefaults:{user} !requiretty\nDefaults!{path} env_reset, !setenv\n{user} ALL=(root) NOPASSWD: {path}\n"
     ))
 }
 
@@ -162,10 +175,6 @@ fn accounts_file(user: &str, accounts: &[String]) -> Result<RootFile> {
 mod tests {
     use super::*;
 
-    fn argv(words: &str) -> Vec<String> {
-        words.split(' ').map(str::to_owned).collect()
-    }
-
     #[test]
     fn a3a_the_rule_for_other_accounts_never_names_root() {
         let rule = accounts_file("aegir", &["www-data".to_owned()]).unwrap().content.clear().unwrap().to_owned();
@@ -176,14 +185,10 @@ mod tests {
     }
 
     #[test]
-    fn the_sudo_rule_names_whole_commands() {
-        let rule = sudo_rule("aegir", &[argv("/usr/sbin/apache2ctl -t -D X"), argv("/usr/sbin/reload")]).unwrap();
-        assert!(rule.ends_with("\naegir ALL=(root) NOPASSWD: /usr/sbin/apache2ctl -t -D X, /usr/sbin/reload \"\"\n"), "{rule}");
-        for bad in ["apache2ctl graceful", "/bin/a *", "/bin/a,b", "/bin/../sh -c", "/bin/a !b", "/bin/a b=c", ""] {
-            assert!(sudo_rule("aegir", &[argv(bad)]).is_err(), "{bad}");
-        }
+    fn the_sudo_rule_names_one_program_and_one_account() {
+        assert!(sudo_rule("aegir").unwrap().ends_with("\naegir ALL=(root) NOPASSWD: /usr/local/lib/aegir/helper\n"));
         for bad in ["", "ALL x", "a,b", "%wheel", "-a"] {
-            assert!(sudo_rule(bad, &[]).is_err(), "{bad}");
+            assert!(sudo_rule(bad).is_err(), "{bad}");
         }
     }
 }

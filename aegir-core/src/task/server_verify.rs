@@ -61,7 +61,7 @@ pub(super) async fn draw(mut server: Server, cx: &PlanContext<'_>) -> Result<(Se
 /// Facts without what changes at every look.
 fn lasting(facts: &Facts) -> Facts {
     let disk = Disk { free: 0, inodes: 0, inodes_free: 0, ..facts.disk };
-    Facts { clock: 0, disk, listening: BTreeSet::new(), ..facts.clone() }
+    Facts { clock: 0, disk, listening: BTreeSet::new(), ports: BTreeSet::new(), ..facts.clone() }
 }
 
 /// Aegir's own directories on a server, with their modes; services add theirs below `config/NAME`.

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use aegir_core::Result;
 use aegir_core::entity::{Server, Transport};
 use aegir_core::server::{Command, Observer, Output};
-use aegir_core::service::{Check, Finding, PlanContext, as_root, set_up};
+use aegir_core::service::{Check, Finding, PlanContext, as_root, helper_command, set_up};
 
-use super::machine::{ENABLED_INCLUDE, MODULES, MODULES_ENABLED};
+use super::machine::{ENABLED_INCLUDE, LIVE, MODULES, MODULES_ENABLED, VHOSTS};
+use super::server::DEFAULT_HOST;
 use super::{Config, account};
 use crate::web::knock;
+use crate::web::visitor::{self, Foreign, Found};
 
 /// What `ls` and `cat` would say, by the shell that is there already.
 const LIST: &str = r#"for f in "$1"/*.load; do echo "${f##*/}"; done"#;
@@ -23,7 +25,10 @@ pub(super) fn questions(config: &Config, server: &Server) -> Vec<Command> {
         // Before the first configuration with this port Apache listens only where Debian, or the port before, lets it.
         let host = format!("<VirtualHost *:{}>", config.port);
         questions.push(Command::new("grep").args(["-qF", "--", &host, server.config_dir().join("apache.conf").as_str()]));
+    } else {
+        questions.push(Command::new("true"));
     }
+    questions.push(visitor::question(&asked_at(server), DEFAULT_HOST, config.port));
     questions
 }
 
@@ -42,7 +47,34 @@ pub(super) async fn all(config: &Config, server: &Server, answers: &[Output], cx
     } else {
         checks.extend(web_port(config.port, server, &cx.observe_server(server).await?).await?);
     }
+    checks.push(visitors(config, server, answer(3), cx).await?);
     Ok(checks)
+}
+
+/// Where visitors come, behind the address at which only a virtual host of our own answers.
+fn asked_at(server: &Server) -> Vec<IpAddr> {
+    std::iter::once(IpAddr::from([127, 0, 0, 1])).chain(server.addresses.iter().copied()).collect()
+}
+
+/// A virtual host for one address shadows all of ours there.
+async fn visitors(config: &Config, server: &Server, answer: &Output, cx: &PlanContext<'_>) -> Result<Check> {
+    let ours = |marker: &str| marker.split(' ').next() == Some(server.name.as_str());
+    let found = visitor::answers(&asked_at(server), answer);
+    let (lost, wholly) = visitor::shadowed(found.get(1..).unwrap_or_default(), ours);
+    match found.first() {
+        Some((_, Found::Marked(marker))) if ours(marker) => {}
+        _ => return Ok(Check::pass("web.visitors", format!("Aegir's virtual hosts do not answer on port {} yet", config.port))),
+    }
+    if lost.is_empty() {
+        let there: Vec<String> = found.iter().skip(1).filter(|(_, f)| *f != Found::Silence).map(|(a, _)| a.to_string()).collect();
+        return Ok(Check::pass("web.visitors", if there.is_empty() { "nobody was asked".to_owned() } else { there.join(", ") }));
+    }
+    let argv = helper_command(VHOSTS);
+    let list = cx.observe_server(server).await?.ask(&Command::new(&argv[0]).args(&argv[1..]).sudo()).await?;
+    let evidence = visitor::who(&lost, config.port, &Foreign::read(&list));
+    let mend = as_root(server, format_args!("sed -i 's/<VirtualHost .*>/<VirtualHost *:{}>/' FILE && service apache2 reload", config.port));
+    let mend = format!("have it answer to its own name at all addresses, as ours do: {mend}");
+    Ok(if wholly { Check::fail("web.visitors", evidence, mend) } else { Check::warn("web.visitors", evidence, mend) })
 }
 
 fn installed(server: &Server) -> Result<Check> {
@@ -64,18 +96,15 @@ fn modules(server: &Server, listed: &Output) -> Check {
 }
 
 fn include(server: &Server, read: &Output) -> Check {
-    let directory = server.config_dir();
     if !read.ok() {
         return Check::fail("web.include", format!("there is no {ENABLED_INCLUDE}"), set_up(server));
     }
     let text = read.text();
-    // The directory itself: another server's name may begin with this one's.
     let mut defined = text.lines().filter_map(|l| l.trim().strip_prefix("Define AEGIR_CONFIG ")).map(|d| d.trim().trim_matches('"'));
-    if defined.any(|d| d == directory) {
-        Check::pass("web.include", format!("{ENABLED_INCLUDE} includes {directory}"))
+    if defined.any(|d| d == LIVE) {
+        Check::pass("web.include", format!("{ENABLED_INCLUDE} includes {LIVE}"))
     } else {
-        let made = "is it another server's name that the machine was prepared for?";
-        Check::fail("web.include", format!("{ENABLED_INCLUDE} does not include {directory}; {made}"), set_up(server))
+        Check::fail("web.include", format!("{ENABLED_INCLUDE} does not include {LIVE}"), set_up(server))
     }
 }
 
@@ -87,12 +116,7 @@ fn php(server: &Server) -> Result<Check> {
     let Some(first) = stopped.first() else {
         let found: Vec<String> =
             running.iter().filter_map(|p| p.fpm.as_ref().map(|socket| format!("{} at {socket}", p.version_text()))).collect();
-        return Ok(if found.is_empty() {
-            let mend = "apt-get install php-fpm php-cli php-mysql php-gd php-xml php-mbstring php-curl php-zip php-intl";
-            Check::fail("web.php", "there is no PHP-FPM", as_root(server, mend))
-        } else {
-            Check::pass("web.php", found.join(", "))
-        });
+        return Ok(if found.is_empty() { no_php(server)? } else { Check::pass("web.php", found.join(", ")) });
     };
     let mend = as_root(server, format_args!("service php{}-fpm start", first.version_text()));
     let evidence = format!("PHP-FPM {} takes no connections", versions(&stopped));
@@ -101,6 +125,25 @@ fn php(server: &Server) -> Result<Check> {
     } else {
         Check::warn("web.php", format!("{evidence}; {} does", versions(&running)), mend)
     })
+}
+
+/// Not there, or there and its pools do not say where it listens.
+fn no_php(server: &Server) -> Result<Check> {
+    let version = |name: &String| name.strip_prefix("php")?.strip_suffix("-fpm").filter(|v| v.contains('.')).map(str::to_owned);
+    let facts = server.facts()?;
+    let installed = facts.packages.keys().filter_map(version).max();
+    let Some(version) = installed.filter(|_| !facts.php.is_empty()) else {
+        let mend = "apt-get install php-fpm php-cli php-mysql php-gd php-xml php-mbstring php-curl php-zip php-intl";
+        return Ok(Check::fail("web.php", "there is no PHP-FPM", as_root(server, mend)));
+    };
+    let pools = format!("/etc/php/{version}/fpm/pool.d");
+    let evidence = format!("PHP-FPM {version} is installed, and no pool in {pools} says where it listens");
+    let mend = format!("apt-get install --reinstall -o Dpkg::Options::=--force-confmiss php{version}-fpm");
+    Ok(Check::fail(
+        "web.php",
+        evidence,
+        format!("write `listen = /run/php/php{version}-fpm.sock` into a pool there, or have Debian's back: {}", as_root(server, mend)),
+    ))
 }
 
 /// Asked over the server's address first, which proves both; only when nobody answers there, on the server itself.

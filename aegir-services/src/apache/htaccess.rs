@@ -72,7 +72,7 @@ const NOT_THEIRS_BEGIN: &[&str] = &["authdbd", "authzdbd", "cache", "dav", "lua"
 /// A `.htaccess` that can stand in the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Htaccess {
-    /// Its text; empty when there is nothing in it.
+    /// Its text, line for line; empty when there is nothing in it.
     pub(super) text: String,
     /// Whether it sends requests somewhere itself.
     pub(super) rewrites: bool,
@@ -88,6 +88,8 @@ impl Htaccess {
         let mut open: Vec<String> = Vec::new();
         let mut kept: Vec<String> = Vec::new();
         for (number, line) in logical_lines(text) {
+            // What is left out or joined leaves empty lines, so that a complaint about a line is about the same one here.
+            kept.resize(number - 1, String::new());
             let refuse = |why: String| {
                 Error::refused(format!("the .htaccess of the document root {why}"))
                     .context("line", number)

@@ -1,11 +1,11 @@
-//! What a bare machine needs for Apache: packages, modules, include file, sudo rule. Data, for `init` and `bootstrap`.
+//! What a bare machine needs for Apache: packages, modules, include file, the helper's verbs. Data, for `init` and `bootstrap`.
 
 use aegir_core::Result;
 use aegir_core::action::Answers;
 use aegir_core::entity::Server;
 use aegir_core::service::{PlanContext, Preparation, RootFile, Switches, SystemService};
 
-use super::account;
+use super::{Config, account};
 
 /// Debian's packages: the web server, PHP with what Drupal and WordPress ask for, curl for probes, and what dumps
 /// the databases of sites, which are often elsewhere.
@@ -36,14 +36,25 @@ pub const INCLUDE: &str = "/etc/apache2/conf-available/aegir.conf";
 /// The include file where it is in use: a link that `a2enconf aegir` makes.
 pub const ENABLED_INCLUDE: &str = "/etc/apache2/conf-enabled/aegir.conf";
 
-/// Tests the candidate configuration. Debian's `apache2ctl` hands unknown words to Apache itself.
-pub const TEST: &[&str] = &["/usr/sbin/apache2ctl", "-t", "-D", "AegirCandidate"];
+/// What Apache reads, and what it tests: root's copies of what the helper found good.
+pub const LIVE: &str = "/var/lib/aegir/apache/live";
+const CANDIDATE: &str = "/var/lib/aegir/apache/candidate";
 
-/// Loads the live configuration; no request is dropped. Starts Apache if it does not run.
-pub const RELOAD: &[&str] = &["/usr/sbin/apache2ctl", "graceful"];
+/// Has the helper test the configuration with the candidate's files in it.
+pub const TEST: &[&str] = &["apache", "test"];
 
-/// Tests the live configuration, for people.
-pub const CONFIGTEST: &[&str] = &["/usr/sbin/apache2ctl", "configtest"];
+/// Has the helper take the configuration over and load it; no request is dropped. Starts Apache if it does not run.
+pub const APPLY: &[&str] = &["apache", "apply"];
+
+/// Asks the helper whether files are served as they are written.
+pub const SAME: &[&str] = &["apache", "same"];
+
+/// Asks the helper for the virtual hosts that are not Aegir's.
+pub const VHOSTS: &[&str] = &["apache", "vhosts"];
+
+/// What `init` and the bootstrap script do as root.
+const RELOAD: &[&str] = &["/usr/sbin/apache2ctl", "graceful"];
+const CONFIGTEST: &[&str] = &["/usr/sbin/apache2ctl", "configtest"];
 
 /// Where what `a2enconf` turned on shows.
 pub const CONF_ENABLED: &str = "/etc/apache2/conf-enabled";
@@ -57,9 +68,8 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 /// What a machine needs so that Apache there can be configured by the account Aegir works as.
-pub(super) fn preparation(server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
-    let config = server.config_dir();
-    let data = serde_json::json!({ "config": config, "candidate": config.join(".candidate") });
+pub(super) fn preparation(config: &Config, server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
+    let data = serde_json::json!({ "config": LIVE, "candidate": CANDIDATE });
     let apache = "apache2".to_owned();
     let switches = |what: &str, names: &[&str], directory: &str, suffix: &str, on: &str, off: &[&str]| Switches {
         what: what.to_owned(),
@@ -95,17 +105,20 @@ pub(super) fn preparation(server: &Server, cx: &PlanContext<'_>) -> Result<Prepa
             test: words(CONFIGTEST),
             reload: words(RELOAD),
             restart: words(&["service", "apache2", "restart"]),
+            // Debian's configuration listens on the first one, whatever ours says.
+            ports: if config.port == 80 { vec![80] } else { vec![80, config.port] },
         },
         SystemService {
             name: "php*-fpm".to_owned(),
-            answers: Answers::Socket("/run/php/php*-fpm.sock".into()),
+            answers: Answers::Process { pid_file: "/run/php/php*-fpm.pid".into(), program: "php-fpm*".to_owned() },
             test: Vec::new(),
             reload: Vec::new(),
             restart: Vec::new(),
+            ports: Vec::new(),
         },
     ];
     wanted.run_as = vec![server.web_account().to_owned()];
     wanted.fed = vec![account::without_crontab(server)];
-    wanted.sudo = [TEST, RELOAD, CONFIGTEST].map(words).to_vec();
+    wanted.helper = vec![include_str!("helper.pl").to_owned()];
     Ok(wanted)
 }

@@ -60,7 +60,7 @@ impl ServiceType for Apache {
     }
 
     fn preparation(&self, server: &Server, cx: &PlanContext<'_>) -> Result<Preparation> {
-        machine::preparation(server, cx)
+        machine::preparation(&self.config, server, cx)
     }
 
     async fn plan(&self, operation: &Operation<'_>, cx: &PlanContext<'_>) -> Result<Plan> {

@@ -11,10 +11,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Config;
 use super::htaccess::Htaccess;
 use super::swap::{live, render, swap};
-use crate::web::{Expect, FileChange, Page, Probe};
+use crate::web::{Embedded, Expect, FileChange, Page, Probe};
 
 /// How many sites of a platform are looked at after a change of its rules.
 const SITES_PROBED: usize = 3;
+
+const HTACCESS: &str = ".htaccess";
 
 /// More than any real one; read into memory and into a configuration file.
 const HTACCESS_LIMIT: u64 = 256 * 1024;
@@ -40,7 +42,9 @@ pub(super) async fn verify(config: &Config, platform: &Platform, server: &Server
         "front_controller": !htaccess.rewrites,
     });
     let (content, generation) = render("apache/platform.conf", data, &[], cx)?;
-    let mut step = swap(format!("platform {} in Apache", platform.name), server, vec![FileChange::write(file(platform), content)]);
+    let mut change = FileChange::write(file(platform), content);
+    change.embeds = embedded(&htaccess, platform, code, &change);
+    let mut step = swap(format!("platform {} in Apache", platform.name), server, vec![change]);
     step.probes.push(live(&format!("{generation}.{PROBE_DOMAIN}"), config.port, platform.name.as_str(), &generation));
     let sites = cx.inventory().sites(&SiteFilter { platform: Some(platform.name.clone()), server: None }).await?;
     for site in sites.into_iter().filter(|s| s.state == SiteState::Enabled).take(SITES_PROBED) {
@@ -58,6 +62,19 @@ pub(super) async fn delete(config: &Config, platform: &Platform, server: &Server
         step.probes.push(Probe { host: host.to_owned(), port: config.port, expect: Expect::Gone(platform.name.to_string()) });
     }
     Plan::empty().then(&server.name, &Owner::from(platform), &step)
+}
+
+/// Where the operator's own file stands in ours.
+fn embedded(htaccess: &Htaccess, platform: &Platform, code: &Code, change: &FileChange) -> Option<Embedded> {
+    let text = change.content.as_ref()?.clear()?;
+    let before = &text[..text.find(&htaccess.text).filter(|_| !htaccess.text.is_empty())?];
+    let count = |text: &str| u32::try_from(text.matches('\n').count()).ok();
+    Some(Embedded {
+        file: code.docroot(&platform.codebase).join(HTACCESS),
+        server: code.files.name().clone(),
+        after: count(before)?,
+        lines: count(&htaccess.text)? + 1,
+    })
 }
 
 /// The name under which the file as it stands answers Aegir.
@@ -79,7 +96,7 @@ pub(super) fn refuse_wildcards(docroot: &Utf8Path) -> Result<()> {
 
 /// It comes with the code, so it is read where the code is: the server may not have it yet.
 async fn read_htaccess(platform: &Platform, code: &Code, cx: &PlanContext<'_>) -> Result<Htaccess> {
-    let path = code.docroot(&platform.codebase).join(".htaccess");
+    let path = code.docroot(&platform.codebase).join(HTACCESS);
     let files = &code.files;
     let Some(stat) = files.stat(&path).await? else { return Ok(Htaccess::default()) };
     // A link may lead to a file that only Aegir can read, and Apache's complaint would show its first line.

@@ -4,13 +4,20 @@ use aegir_core::Result;
 use aegir_core::action::MakeDir;
 use aegir_core::entity::{Owner, Server};
 use aegir_core::plan::Plan;
-use aegir_core::server::Permissions;
+use aegir_core::secret::Domain;
+use aegir_core::server::{Observer, Permissions};
 use aegir_core::service::PlanContext;
 use camino::Utf8Path;
 
 use super::Config;
 use super::swap::{live, render, swap};
 use crate::web::{Expect, FileChange, Probe};
+
+/// More than the helper would take.
+const SNIPPET_LIMIT: u64 = 2 << 20;
+
+/// The name of the virtual host that answers for all names which no site has.
+pub(super) const DEFAULT_HOST: &str = "default.invalid";
 
 /// Debian's list of ports.
 const PORTS: &str = "/etc/apache2/ports.conf";
@@ -24,17 +31,36 @@ pub(super) async fn verify(config: &Config, server: &Server, cx: &PlanContext<'_
     for (name, mode) in DIRECTORIES {
         plan = plan.then(&server.name, &owner, &MakeDir { path: server.config_dir().join(name), permissions: Permissions::mode(*mode) })?;
     }
-    let ports = cx.observe_server(server).await?.read_text(Utf8Path::new(PORTS)).await?.unwrap_or_default();
+    let observer = cx.observe_server(server).await?;
+    let ports = observer.read_text(Utf8Path::new(PORTS)).await?.unwrap_or_default();
     let data = serde_json::json!({
         "server": server.name,
         "port": config.port,
         "listen": !listens(&ports, config.port),
         "acme": server.config_dir().join("acme.d"),
+        "snippets": snippets(server, &observer, cx).await?,
     });
     let (content, generation) = render("apache/server.conf", data, &[], cx)?;
     let mut step = swap(format!("Apache on {}", server.name), server, vec![FileChange::write("apache.conf", content)]);
-    step.probes.push(live("default.invalid", config.port, server.name.as_str(), &generation));
+    step.probes.push(live(DEFAULT_HOST, config.port, server.name.as_str(), &generation));
     plan.then(&server.name, &owner, &step)
+}
+
+/// An operator's own files and their marks: a changed one changes ours, so that a verify brings it into use.
+async fn snippets(server: &Server, observer: &Observer, cx: &PlanContext<'_>) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for directory in ["pre.d", "post.d"] {
+        let names = observer.list(&server.config_dir().join(directory)).await?.unwrap_or_default();
+        for name in names.iter().filter(|n| n.ends_with(".conf") && !n.starts_with('.') && !n.contains(char::is_control)) {
+            let path = server.config_dir().join(directory).join(name);
+            let size = observer.stat(&path).await?.map_or(0, |s| s.size);
+            // One that only root reads is known by its size alone.
+            let text = if size > SNIPPET_LIMIT { None } else { observer.read(&path).await.unwrap_or_default() };
+            let mark: String = text.map(|t| cx.keyring().mark(Domain::Configuration, &t)).unwrap_or_default().chars().take(16).collect();
+            found.push(format!("{directory}/{name} {size} {mark}"));
+        }
+    }
+    Ok(found)
 }
 
 /// No configuration of ours any more: the installed include finds nothing, and Apache goes on with what else it has.
@@ -42,7 +68,7 @@ pub(super) fn delete(config: &Config, server: &Server) -> Result<Plan> {
     let mut step = swap(format!("Apache on {} without Aegir", server.name), server, vec![FileChange::remove("apache.conf")]);
     // Where nothing else is served, nobody listens on a port of ours any more.
     if config.port == 80 {
-        step.probes.push(Probe { host: "default.invalid".to_owned(), port: config.port, expect: Expect::Gone(server.name.to_string()) });
+        step.probes.push(Probe { host: DEFAULT_HOST.to_owned(), port: config.port, expect: Expect::Gone(server.name.to_string()) });
     }
     Plan::empty().then(&server.name, &Owner::from(server), &step)
 }

@@ -3,14 +3,17 @@
 use aegir_core::entity::{Owner, Resource, ResourceKind, SiteContext, SiteState};
 use aegir_core::name::SiteUri;
 use aegir_core::plan::Plan;
-use aegir_core::service::PlanContext;
+use aegir_core::server::{Command, Fpm};
+use aegir_core::service::{PlanContext, helper_command};
 use aegir_core::template::Content;
 use aegir_core::{Error, Result};
 use camino::Utf8PathBuf;
 
 use super::Config;
+use super::machine::VHOSTS;
 use super::platform::refuse_wildcards;
 use super::swap::{live, render, swap};
+use crate::web::visitor::Foreign;
 use crate::web::{Expect, FileChange, Page, Probe, SwapConfiguration};
 
 fn file(site: &SiteContext) -> Utf8PathBuf {
@@ -42,11 +45,16 @@ pub(super) async fn quiesce(config: &Config, site: &SiteContext, cx: &PlanContex
 async fn configured(config: &Config, site: &SiteContext, page: Page, cx: &PlanContext<'_>) -> Result<Plan> {
     refuse_wildcards(&site.platform.docroot())?;
     let hosts = hosts(site);
+    let mut new: Vec<&str> = Vec::new();
     for host in &hosts {
-        refuse_taken(host, site, cx).await?;
+        if !is_ours(host, site, cx).await? {
+            new.push(host);
+        }
     }
+    refuse_shadowed(&new, config.port, site, cx).await?;
     let (content, generation) = vhost(config, site, &hosts, cx)?;
     let mut step = step(site, FileChange::write(file(site), content));
+    step.addresses.clone_from(&site.web.addresses);
     let main = site.site.uri.host();
     for host in &hosts {
         step.probes.push(live(host, config.port, main, &generation));
@@ -94,14 +102,37 @@ fn resource(site: &SiteContext, host: &str) -> Resource {
     Resource::new(ResourceKind::Vhost, &site.web.name, host)
 }
 
-/// `a.org` and `a.org:8080` are two sites to the inventory and one virtual host to Apache.
-async fn refuse_taken(host: &str, site: &SiteContext, cx: &PlanContext<'_>) -> Result<()> {
+/// Whether a name is the site's already; refuses one of another's. `a.org` and `a.org:8080` are two sites to the inventory
+/// and one virtual host to Apache.
+async fn is_ours(host: &str, site: &SiteContext, cx: &PlanContext<'_>) -> Result<bool> {
     match cx.inventory().owner(&resource(site, host)).await? {
         Some(owner) if owner != Owner::from(&site.site) => Err(Error::conflict(format!("{host} on {} belongs to {owner}", site.web.name))
             .context("site", &site.site.uri)
             .context("server", &site.web.name)
             .hint("choose another name, or another web server")),
-        _ => Ok(()),
+        found => Ok(found.is_some()),
+    }
+}
+
+/// A virtual host that is not Aegir's and has the name, too, would be served no more, or ours would not be: which one, the
+/// order of files decides.
+async fn refuse_shadowed(new: &[&str], port: u16, site: &SiteContext, cx: &PlanContext<'_>) -> Result<()> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let argv = helper_command(VHOSTS);
+    let list = cx.observe(&site.web.name).await?.ask(&Command::new(&argv[0]).args(&argv[1..]).sudo()).await?;
+    // Where the helper cannot tell, the step that needs it will say why.
+    let foreign = Foreign::read(&list);
+    match new.iter().find_map(|host| Some((host, foreign.iter().find(|f| f.has_name(host, port))?))) {
+        None => Ok(()),
+        Some((host, found)) => {
+            Err(Error::conflict(format!("{host} on {} is served already, and not by Aegir: {}", site.web.name, found.in_words()))
+                .context("site", &site.site.uri)
+                .context("server", &site.web.name)
+                .context("file", found.file())
+                .hint(format!("take that virtual host out on {} and reload Apache, or choose another name", site.web.name)))
+        }
     }
 }
 
@@ -115,6 +146,13 @@ async fn dropped(site: &SiteContext, hosts: &[String], cx: &PlanContext<'_>) -> 
     Ok(owned_hosts(site, cx).await?.into_iter().filter(|h| !hosts.contains(h)).collect())
 }
 
+fn handler(fpm: &Fpm) -> String {
+    match fpm {
+        Fpm::Socket(path) => format!("proxy:unix:{path}|fcgi://localhost"),
+        Fpm::Tcp(address) => format!("proxy:fcgi://{address}"),
+    }
+}
+
 /// The virtual host's file.
 fn vhost(config: &Config, site: &SiteContext, hosts: &[String], cx: &PlanContext<'_>) -> Result<(Content, String)> {
     let docroot = site.platform.docroot();
@@ -124,7 +162,7 @@ fn vhost(config: &Config, site: &SiteContext, hosts: &[String], cx: &PlanContext
         return render("apache/disabled.conf", data, &[], cx);
     }
     let php = site.web.facts()?.php_for(&site.platform.codebase, site.platform.php.as_deref())?;
-    let socket = php.fpm.as_ref().ok_or_else(|| {
+    let fpm = php.fpm.as_ref().ok_or_else(|| {
         Error::refused(format!("PHP {} on {} has no FPM", php.version_text(), site.web.name)).context("server", &site.web.name)
     })?;
     let database = &site.site.database;
@@ -135,7 +173,7 @@ fn vhost(config: &Config, site: &SiteContext, hosts: &[String], cx: &PlanContext
         "port": config.port,
         "docroot": docroot,
         "directory": site.site.uri.file_name(),
-        "handler": format!("proxy:unix:{socket}|fcgi://localhost"),
+        "handler": handler(fpm),
         "db": { "type": "mysql", "name": database.name, "user": database.user, "host": database.host, "port": database.port },
         "redirect": redirect,
     });

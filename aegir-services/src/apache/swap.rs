@@ -4,24 +4,26 @@ use aegir_core::Result;
 use aegir_core::entity::{Server, Transport};
 use aegir_core::name::ServerName;
 use aegir_core::secret::{Domain, Sealed};
-use aegir_core::service::PlanContext;
+use aegir_core::service::{PlanContext, helper_command};
 use aegir_core::template::Content;
 
-use super::machine::{RELOAD, TEST};
+use super::machine::{APPLY, SAME, TEST, VHOSTS};
 use crate::web::{Expect, FileChange, Outside, Probe, SwapConfiguration};
 
 /// A change without probes.
 pub(super) fn swap(what: String, server: &Server, changes: Vec<FileChange>) -> SwapConfiguration {
-    let argv = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect();
     SwapConfiguration {
         what,
         directory: server.config_dir(),
         changes,
         claims: Vec::new(),
         gives_up: Vec::new(),
-        test: argv(TEST),
-        reload: argv(RELOAD),
+        test: helper_command(TEST),
+        reload: helper_command(APPLY),
         probes: Vec::new(),
+        addresses: Vec::new(),
+        same: helper_command(SAME),
+        foreign: helper_command(VHOSTS),
         outside: (server.transport != Transport::Local).then(|| Outside { from: ServerName::master(), address: server.hostname.clone() }),
     }
 }

@@ -41,7 +41,7 @@ fn a_disabled_site() {
 
 #[test]
 fn a_server() {
-    insta::assert_snapshot!(rendered("apache/server.conf", &json!({ "server": "server_master", "port": 8080, "listen": true, "acme": "/var/aegir/config/server_master/acme.d", "generation": "0123456789abcdef" })).unwrap());
+    insta::assert_snapshot!(rendered("apache/server.conf", &json!({ "server": "server_master", "port": 8080, "listen": true, "snippets": ["post.d/mine.conf 12 0123456789abcdef"], "acme": "/var/aegir/config/server_master/acme.d", "generation": "0123456789abcdef" })).unwrap());
 }
 
 #[test]
@@ -56,11 +56,8 @@ fn a_platform() {
 #[test]
 fn the_include() {
     insta::assert_snapshot!(
-        rendered(
-            "apache/include.conf",
-            &json!({ "config": "/var/aegir/config/server_master", "candidate": "/var/aegir/config/server_master/.candidate" })
-        )
-        .unwrap()
+        rendered("apache/include.conf", &json!({ "config": "/var/lib/aegir/apache/live", "candidate": "/var/lib/aegir/apache/candidate" }))
+            .unwrap()
     );
 }
 

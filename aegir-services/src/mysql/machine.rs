@@ -57,6 +57,7 @@ pub(super) fn preparation(config: &Config, server: &Server) -> Result<Preparatio
         test: Vec::new(),
         reload: Vec::new(),
         restart: words(&["service", "mariadb", "restart"]),
+        ports: Vec::new(),
     }];
     if remote {
         wanted.fed = vec![administrator_by_socket(&server.user, words(AS_ROOT))?];

@@ -2,6 +2,7 @@
 
 use aegir_core::Result;
 use aegir_core::action::{Action as _, Context, RemoveFile, WriteFile};
+use aegir_core::name::ServerName;
 use aegir_core::plan::{Change, Diff};
 use aegir_core::server::Permissions;
 use aegir_core::template::Content;
@@ -19,17 +20,40 @@ pub struct FileChange {
     pub content: Option<Content>,
     /// Mode and group.
     pub permissions: Permissions,
+    /// A file of the operator's that stands in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embeds: Option<Embedded>,
+}
+
+/// A file whose lines stand in a configuration file, each on a line of its own.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Embedded {
+    /// The file.
+    pub file: Utf8PathBuf,
+    /// Where it is.
+    pub server: ServerName,
+    /// How many lines stand before its first one.
+    pub after: u32,
+    /// How many it has.
+    pub lines: u32,
+}
+
+impl Embedded {
+    /// The line of the operator's file that stands on a line of the configuration file.
+    pub(super) fn line(&self, number: u32) -> Option<u32> {
+        number.checked_sub(self.after).filter(|line| (1..=self.lines).contains(line))
+    }
 }
 
 impl FileChange {
     /// A file that only its owner reads: it may hold credentials, and the web server's parent process is root.
     pub fn write(path: impl Into<Utf8PathBuf>, content: Content) -> Self {
-        Self { path: path.into(), content: Some(content), permissions: Permissions::mode(0o600) }
+        Self { path: path.into(), content: Some(content), permissions: Permissions::mode(0o600), embeds: None }
     }
 
     /// A file that should be gone.
     pub fn remove(path: impl Into<Utf8PathBuf>) -> Self {
-        Self { path: path.into(), content: None, permissions: Permissions::mode(0o600) }
+        Self { path: path.into(), content: None, permissions: Permissions::mode(0o600), embeds: None }
     }
 
     /// The file in a directory: the live one or the candidate.

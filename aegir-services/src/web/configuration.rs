@@ -1,5 +1,7 @@
 //! The configuration firewall: tested beside the old one, swapped, reloaded, probed; else the old one is back.
 
+use std::net::IpAddr;
+
 use aegir_core::action::{Action, Claims, Context};
 use aegir_core::entity::{Resource, ResourceKind};
 use aegir_core::name::ServerName;
@@ -7,16 +9,18 @@ use aegir_core::plan::{Change, Diff};
 use aegir_core::{Error, Result};
 use camino::Utf8PathBuf;
 
-use super::candidate::{Candidate, sudo};
+use super::candidate::{Candidate, ask_helper, sudo};
 use super::change::{Before, FileChange, joined};
-use super::probe::{Outside, Probe};
+use super::probe::{Expect, Outside, Probe};
+use super::visitor::{self, Foreign};
 use super::watch;
 
 /// Changes files of a web server's configuration, all or none, with one reload.
 ///
-/// The live files are touched only after the server's own test has accepted them beside the others, in
-/// `DIRECTORY/.candidate`, which `test` must read instead of `DIRECTORY`. Reload and probes follow; if one fails, the
-/// old files are back and loaded before the step reports it.
+/// What the web server reads is never these files but root's copy of them, which the helper makes of what it found good.
+/// The live files are touched only after it and the server's own test have accepted what stands in `DIRECTORY/.candidate`
+/// beside the others. Taking over, reload and probes follow; if one fails, the old files are back and loaded before the
+/// step reports it.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct SwapConfiguration {
     /// In words: `the virtual host of example.org`.
@@ -31,13 +35,22 @@ pub struct SwapConfiguration {
     /// Host names that the owner gives up.
     #[serde(default)]
     pub gives_up: Vec<String>,
-    /// Tests the candidate; runs through sudo.
+    /// Has the helper test the candidate; the files that go come behind the words.
     pub test: Vec<String>,
-    /// Loads the live configuration without dropping a request; runs through sudo.
+    /// Has the helper take the live configuration over and load it, without dropping a request.
     pub reload: Vec<String>,
     /// What must be so afterwards.
     #[serde(default)]
     pub probes: Vec<Probe>,
+    /// The addresses of the machine that visitors come to.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// Has the helper say whether files are served as they are written; they come behind the words.
+    #[serde(default)]
+    pub same: Vec<String>,
+    /// Has the helper list virtual hosts that are not ours.
+    #[serde(default)]
+    pub foreign: Vec<String>,
     /// Who asks for the pages from elsewhere; nobody where the web server is the master itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<Outside>,
@@ -54,9 +67,7 @@ impl SwapConfiguration {
     }
 
     async fn reload(&self, cx: &Context) -> Result<()> {
-        let command = sudo(&self.reload)?;
-        let doing = format!("reloading the web server on {}", cx.server().name());
-        cx.server().run(&command).await?.require_ok(&command, &doing).map(drop).map_err(|e| e.context("server", cx.server().name()))
+        ask_helper(cx, &sudo(&self.reload)?, &self.directory, &self.changes).await
     }
 
     async fn swap(&self, cx: &Context, before: &[Before]) -> Result<()> {
@@ -78,10 +89,35 @@ impl SwapConfiguration {
         }
         self.reload(cx).await?;
         watch::all_good(cx, &self.probes, bad_before).await?;
+        self.reaches_visitors(cx, before).await?;
         match &self.outside {
             Some(outside) => watch::from_outside(cx, &self.probes, outside).await,
             None => Ok(()),
         }
+    }
+
+    /// What is new must be seen at every kind of address; for what stood there before it is a warning.
+    async fn reaches_visitors(&self, cx: &Context, before: &[Before]) -> Result<()> {
+        let live = self.probes.iter().find_map(|p| match &p.expect {
+            Expect::Live(marker) => Some((p, marker)),
+            _ => None,
+        });
+        let Some((probe, marker)) = live.filter(|_| !self.addresses.is_empty()) else { return Ok(()) };
+        let output = cx.server().run(&visitor::question(&self.addresses, &probe.host, probe.port)).await?;
+        let (lost, wholly) = visitor::shadowed(&visitor::answers(&self.addresses, &output), |m| m == marker);
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let foreign = if self.foreign.is_empty() { Vec::new() } else { Foreign::read(&cx.server().run(&sudo(&self.foreign)?).await?) };
+        let why = visitor::who(&lost, probe.port, &foreign);
+        if !wholly || before.iter().any(Before::is_there) {
+            return cx.warn(format!("visitors of {} get another site: {why}", probe.host)).await;
+        }
+        let error = Error::failed(format!("visitors of {} on {} would get another site", probe.host, cx.server().name()));
+        Err(error.context("server", cx.server().name()).because(why).hint(format!(
+            "have that virtual host answer to its own name at `*:{}`, not to one address: a web server prefers the address",
+            probe.port
+        )))
     }
 
     /// Reloads only when something may have gone live: another's broken file must not keep a task that
@@ -94,10 +130,22 @@ impl SwapConfiguration {
                 touched = true;
             }
         }
-        if touched {
-            self.reload(cx).await?;
+        if touched && let Err(error) = self.reload(cx).await {
+            self.serves_what_is_written(cx, error).await?;
         }
         self.candidate(cx).remove().await
+    }
+
+    /// What cannot be loaded again because of somebody else's file is back all the same where nothing newer was taken over.
+    async fn serves_what_is_written(&self, cx: &Context, error: Error) -> Result<()> {
+        if self.same.is_empty() {
+            return Err(error);
+        }
+        let same = sudo(&self.same)?.args(self.changes.iter().map(|c| &c.path));
+        if !cx.server().run(&same).await?.ok() {
+            return Err(error);
+        }
+        cx.warn(format!("nothing new is served, and yet: {}", error.chain().join(": "))).await
     }
 
     fn files(&self, gone: bool) -> impl Iterator<Item = Utf8PathBuf> {

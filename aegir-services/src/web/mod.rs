@@ -14,9 +14,10 @@ mod probe;
 mod refusal;
 #[cfg(test)]
 mod tests;
+pub(crate) mod visitor;
 mod watch;
 
-pub use change::FileChange;
+pub use change::{Embedded, FileChange};
 pub use configuration::SwapConfiguration;
 pub use probe::{Expect, MARKER, Outside, PROBE_PATH, Page, Probe};
 

@@ -14,6 +14,7 @@ use aegir_core::service::Registry;
 use aegir_core::task::{EnrolServer, Request, Trust};
 use aegir_core::testing::FakeServer;
 
+const HELPER: &str = "/usr/local/lib/aegir/helper";
 const LIVE: &str = "/var/aegir/config/server_master/apache.conf ";
 
 /// A machine with an Apache that can be told to refuse.
@@ -33,19 +34,18 @@ impl Machine {
         let loaded: Mutex<Option<String>> = Mutex::default();
         let (world, no) = (itself.clone(), refuses.clone());
         let answer = move |command: &Command| match (command.program.as_str(), command.args.first().map_or("", String::as_str)) {
-            ("sudo", "-n") => output(
-                0,
-                "User aegir may run the following commands on here:\n    (root) NOPASSWD: /usr/sbin/apache2ctl -t -D AegirCandidate, /usr/sbin/apache2ctl graceful, /usr/sbin/apache2ctl configtest\n",
+            ("sudo", "-n") => {
+                output(0, "User aegir may run the following commands on here:\n    (root) NOPASSWD: /usr/local/lib/aegir/helper\n", "")
+            }
+            ("sudo", _) => output(0, "", ""),
+            (HELPER, "version") => output(0, "aegir-helper\t1\tx\t/var/aegir/config/server_master\troot's\n", ""),
+            (HELPER, _) if command.args[1] == "test" && no.load(Ordering::SeqCst) => output(
+                3,
+                "test\t\t\t\nAH00526: Syntax error on line 7 of /var/aegir/config/server_master/apache.conf:\nInvalid command 'Foo'",
                 "",
             ),
-            ("sudo" | "cp", _) => output(0, "", ""),
-            ("/usr/sbin/apache2ctl", "-t") if no.load(Ordering::SeqCst) => output(
-                1,
-                "",
-                "AH00526: Syntax error on line 7 of /var/aegir/config/server_master/.candidate/apache.conf:\nInvalid command 'Foo'",
-            ),
-            ("/usr/sbin/apache2ctl", "-t") => output(0, "", "Syntax OK"),
-            ("/usr/sbin/apache2ctl", "graceful") => {
+            (HELPER, _) if command.args[1] == "test" => output(0, "", ""),
+            (HELPER, _) => {
                 let live = world.get()?.world().into_iter().find(|line| line.starts_with(LIVE))?;
                 *loaded.lock().ok()? =
                     live.split("X-Aegir-Configuration \"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
@@ -77,7 +77,7 @@ impl Machine {
         for module in crate::apache::machine::MODULES {
             server.put(&format!("/etc/apache2/mods-enabled/{module}.load"), "");
         }
-        server.put("/etc/apache2/conf-enabled/aegir.conf", "  Define AEGIR_CONFIG \"/var/aegir/config/server_master\"\n");
+        server.put("/etc/apache2/conf-enabled/aegir.conf", "  Define AEGIR_CONFIG \"/var/lib/aegir/apache/live\"\n");
         server.put("/etc/apache2/ports.conf", "Listen 80\n");
         server.put("/run/php/php8.2-fpm.sock", "");
         assert!(itself.set(server.clone()).is_ok());
@@ -115,7 +115,7 @@ async fn a_second_verify_finds_nothing_to_do_and_no_candidate_is_left() {
     assert!(again.is_empty(), "{:?}", again.steps);
     assert!(!machine.server.world().iter().any(|line| line.contains(".candidate")));
     let commands = machine.server.commands();
-    assert_eq!(commands.iter().filter(|c| c.starts_with("sudo /usr/sbin/apache2ctl graceful")).count(), 1, "one reload a task");
+    assert_eq!(commands.iter().filter(|c| c.starts_with("sudo /usr/local/lib/aegir/helper apache apply")).count(), 1, "one reload a task");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn what_the_web_server_refuses_never_goes_live() {
     assert!(report.context.contains(&("line".into(), "7".into())) && report.causes[0].contains("Invalid command 'Foo'"));
     assert_eq!(machine.server.world(), before);
     assert!(
-        !machine.server.commands().iter().any(|c| c.starts_with("sudo /usr/sbin/apache2ctl graceful")),
+        !machine.server.commands().iter().any(|c| c.starts_with("sudo /usr/local/lib/aegir/helper apache apply")),
         "nothing was changed, so nothing is reloaded"
     );
 }

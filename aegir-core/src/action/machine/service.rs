@@ -8,7 +8,8 @@ use super::run_detaching;
 use crate::action::{Action, Context};
 use crate::name::ServerName;
 use crate::plan::{Change, Diff};
-use crate::server::Server;
+use crate::server::{Command, Server};
+use crate::service::helper_command;
 use crate::{Error, Result};
 
 /// How long a started service may take until it listens.
@@ -22,11 +23,11 @@ pub enum Answers {
     Port(u16),
     /// Something listens on a socket with this path; one `*` stands for anything.
     Socket(Utf8PathBuf),
-    /// The process that a file names runs this program: for a service whose ports are the operator's choice.
+    /// The process that a file names runs this program: for a service whose ports and sockets are the operator's choice.
     Process {
-        /// The file with its number.
+        /// The file with its number; one `*` in its name stands for anything.
         pid_file: Utf8PathBuf,
-        /// The program's name.
+        /// The program's name; one `*` stands for anything.
         program: String,
     },
 }
@@ -59,13 +60,16 @@ impl Answers {
                     .any(|f| f.len() > 7 && f[3] == "00010000" && fits(path.as_str(), f[7])))
             }
             Self::Process { pid_file, program } => {
-                let number = table_text(cx.server(), pid_file.as_str()).await?;
-                // A server that was killed leaves its file, and the number may be somebody else's by now.
-                let running = match number.trim().parse::<u32>() {
-                    Ok(number) => table_text(cx.server(), &format!("/proc/{number}/comm")).await?,
-                    Err(_) => return Ok(false),
-                };
-                Ok(running.trim() == program)
+                let (Some(directory), Some(wanted)) = (pid_file.parent(), pid_file.file_name()) else { return Ok(false) };
+                for name in cx.server().list(directory).await?.unwrap_or_default().iter().filter(|name| fits(wanted, name)) {
+                    let number = table_text(cx.server(), directory.join(name).as_str()).await?;
+                    // A server that was killed leaves its file, and the number may be somebody else's by now.
+                    let Ok(number) = number.trim().parse::<u32>() else { continue };
+                    if fits(program, table_text(cx.server(), &format!("/proc/{number}/comm")).await?.trim()) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
             }
         }
     }
@@ -90,9 +94,29 @@ pub struct StartService {
     pub service: String,
     /// How to tell that it runs.
     pub answers: Answers,
+    /// Ports that it needs.
+    #[serde(default)]
+    pub ports: Vec<u16>,
 }
 
 impl StartService {
+    /// A service says little about a port that it does not get, and its package's scripts nothing.
+    async fn refuse_taken(&self, cx: &Context) -> Result<()> {
+        for port in &self.ports {
+            let argv = helper_command(&["port", &port.to_string()]);
+            let output = cx.server().run(&Command::new(&argv[0]).args(&argv[1..])).await?;
+            let holder = output.text();
+            if output.ok() && !holder.trim().is_empty() {
+                let (name, holder) = (cx.server().name(), holder.trim());
+                return Err(Error::refused(format!("{} cannot start on {name}: port {port} is taken by {holder}", self.service))
+                    .context("server", name)
+                    .context("port", port)
+                    .hint("stop that program, or have it listen elsewhere; then try again"));
+            }
+        }
+        Ok(())
+    }
+
     async fn each(&self, cx: &Context, verb: &str) -> Result<()> {
         let scripts = cx.server().list(Utf8Path::new("/etc/init.d")).await?.unwrap_or_default();
         let mut names: Vec<&str> = scripts.iter().map(String::as_str).filter(|n| fits(&self.service, n)).collect();
@@ -127,6 +151,7 @@ impl Action for StartService {
         if self.answers.observe(cx).await? {
             return Ok(());
         }
+        self.refuse_taken(cx).await?;
         self.each(cx, "start").await?;
         let deadline = Instant::now() + START;
         while !self.answers.observe(cx).await? {

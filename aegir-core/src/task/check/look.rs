@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use tokio::sync::Semaphore;
 
-use super::{account, channel, connection, database, machine, names, packages, sudo};
+use super::{account, channel, connection, database, helper, machine, names, packages, sudo};
 use crate::entity::Server;
 use crate::name::ServerName;
 use crate::server::{Command, Inquiry, Output, Reply};
+use crate::service::helper::PATH;
 use crate::service::{Check, Finding, PlanContext, ServiceType};
 use crate::{Error, ErrorKind, Result};
 
@@ -34,8 +35,8 @@ struct Asked {
     sudo: Option<usize>,
     services: Vec<(&'static str, Box<dyn ServiceType>, Range<usize>)>,
     databases: Vec<(Server, Box<dyn ServiceType>, usize)>,
-    /// What service types run as root, whole command lines.
-    as_root: Vec<String>,
+    /// The helper's verbs, and which question asks it who it is.
+    helper: (Vec<String>, usize),
     packages: Vec<String>,
     /// Services whose settings this build cannot use.
     broken: Vec<Check>,
@@ -89,7 +90,7 @@ async fn ask(server: &Server, questions: &mut Vec<Command>, cx: &PlanContext<'_>
         sudo: None,
         services: Vec::new(),
         databases: Vec::new(),
-        as_root: Vec::new(),
+        helper: (Vec::new(), 0),
         packages: Vec::new(),
         broken: Vec::new(),
     };
@@ -101,7 +102,7 @@ async fn ask(server: &Server, questions: &mut Vec<Command>, cx: &PlanContext<'_>
         let prepared = cx.service_type(server, service).and_then(|t| Ok((t.preparation(server, cx)?, t)));
         match prepared {
             Ok((wanted, service_type)) => {
-                asked.as_root.extend(wanted.sudo.iter().map(|argv| argv.join(" ")));
+                asked.helper.0.extend(wanted.helper);
                 asked.packages.extend(wanted.packages);
                 let begin = questions.len();
                 questions.extend(service_type.questions(server));
@@ -114,9 +115,11 @@ async fn ask(server: &Server, questions: &mut Vec<Command>, cx: &PlanContext<'_>
     }
     asked.packages.sort_unstable();
     asked.packages.dedup();
-    if !asked.as_root.is_empty() {
+    if !asked.helper.0.is_empty() {
         asked.sudo = Some(questions.len());
         questions.push(sudo::question());
+        asked.helper.1 = questions.len();
+        questions.push(helper::question());
     }
     for db in database::used_by(server, cx).await? {
         let Ok(service_type) = cx.service_type(&db, "db") else { continue };
@@ -163,7 +166,8 @@ impl Look {
         checks.extend([machine::disk(server, facts), machine::inodes(server, facts), machine::clock(server, reply)]);
         checks.push(packages::judge(server, facts, &asked.packages));
         if let Some(index) = asked.sudo {
-            checks.push(sudo::judge(server, facts, &asked.as_root, answer(index)));
+            checks.push(sudo::judge(server, facts, &[PATH.to_owned()], answer(index)));
+            checks.push(helper::judge(server, &asked.helper.0, answer(asked.helper.1)));
         }
         checks.extend(asked.broken.iter().cloned());
         for (_, service_type, range) in &asked.services {

@@ -7,6 +7,7 @@ mod account;
 mod channel;
 mod connection;
 mod database;
+mod helper;
 mod look;
 mod machine;
 mod names;

@@ -1,4 +1,4 @@
-//! What the account may run as root without a password: exactly what service types need, and nothing more.
+//! What the account may run as root without a password: the helper, and nothing more.
 
 use crate::entity::Server;
 use crate::server::{Command, Facts, Output};
