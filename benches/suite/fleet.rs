@@ -7,12 +7,12 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use aegir_benches::{build_release, median, time};
 use aegir_testkit::fleet::Fleet;
 use aegir_testkit::lab::Host;
+use aegir_testkit::machine::{Program, built, program};
 
 const SERVERS: usize = 50;
 const ROUNDS: usize = 5;
@@ -107,7 +107,7 @@ fn yardsticks(fleet: &Fleet, with_ansible: bool) {
     fleet.remotes.iter().for_each(|host| drop(host.command(["tar", "-C", "/", "-xf", "-"]).stdin(python.clone()).run().ok()));
 
     let run = |program: &str, args: &[&str]| {
-        let output = Command::new(venv.join("bin").join(program)).args(args).current_dir(work.path()).output().expect("a yardstick starts");
+        let output = built(venv.join("bin").join(program)).args(args).current_dir(work.path()).output().expect("a yardstick starts");
         assert!(
             output.status.success(),
             "{program}: {}{}",
@@ -149,11 +149,11 @@ fn yardsticks(fleet: &Fleet, with_ansible: bool) {
 fn venv() -> PathBuf {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench-venv");
     if !venv.join("bin/pyinfra").exists() {
-        let make = |program: &Path, args: &[&str]| {
-            assert!(Command::new(program).args(args).status().is_ok_and(|s| s.success()), "{} {args:?} failed", program.display());
+        let run = |mut command: Program, args: &[&str]| {
+            assert!(command.args(args).status().is_ok_and(|s| s.success()), "{command:?} failed");
         };
-        make(Path::new("python3"), &["-m", "venv", &venv.display().to_string()]);
-        make(&venv.join("bin/pip"), &["-q", "install", "ansible-core", "pyinfra"]);
+        run(program("python3"), &["-m", "venv", &venv.display().to_string()]);
+        run(built(venv.join("bin/pip")), &["-q", "install", "ansible-core", "pyinfra"]);
     }
     venv
 }
@@ -185,7 +185,7 @@ fn prepare(fleet: &Fleet, work: &Path) -> std::io::Result<()> {
 
 /// Ansible needs Python on the servers, which the lab's Debian leaves out: this machine's, which must be Debian 12's.
 fn pack_python() -> Vec<u8> {
-    let packed = Command::new("tar")
+    let packed = program("tar")
         .args(["-C", "/", "--exclude=*/test", "--exclude=*/idlelib", "--exclude=*/lib2to3", "--exclude=config-3*", "-cf", "-"])
         .args(["usr/bin/python3", "usr/bin/python3.11", "usr/lib/python3.11"])
         .output()

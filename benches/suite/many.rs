@@ -1,7 +1,6 @@
 //! A world of many sites on one fake server.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use aegir_core::entity::{Codebase, EntityId, Platform, Profile, Server, ServiceBinding, Site, SiteState, Stage, Transport};
@@ -12,6 +11,7 @@ use aegir_core::server::{Facts, Php};
 use aegir_core::service::Registry;
 use aegir_core::testing::FakeServer;
 use aegir_core::{Aegir, Result};
+use aegir_testkit::machine::cargo;
 
 use crate::PaperDb;
 
@@ -135,11 +135,8 @@ fn platform() -> Result<Platform> {
 /// When cargo fails.
 #[must_use]
 pub fn build_release(package: &str, binary: &str) -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--release", "--package", package, "--bin", binary])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status();
+    let status =
+        cargo().args(["build", "--release", "--package", package, "--bin", binary]).current_dir(env!("CARGO_MANIFEST_DIR")).status();
     assert!(status.is_ok_and(|s| s.success()), "building {binary} failed");
     let this = std::env::current_exe().expect("a bench knows where it is");
     this.ancestors().find(|d| d.ends_with("release")).map_or_else(|| Path::new("target/release").join(binary), |dir| dir.join(binary))

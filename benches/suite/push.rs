@@ -7,7 +7,7 @@ mod remote;
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use aegir_benches::{median, time};
 use aegir_core::distribution::{Ground, Keep, Progress, Push};
 use aegir_core::server::{OwnedPath, Server};
 use aegir_testkit::lab::Host;
+use aegir_testkit::machine::program;
 use camino::{Utf8Path, Utf8PathBuf};
 use remote::Remote;
 
@@ -84,7 +85,7 @@ impl Peer {
         let known = format!("UserKnownHostsFile={}", remote.known_hosts());
         let key = remote.root().join("keys/id_ed25519");
         let to = format!("aegir@{}", host.v4());
-        let ssh = Command::new("ssh").args(["-M", "-N", "-S", socket.as_str(), "-o", &known, "-i", key.as_str(), &to]).spawn();
+        let ssh = program("ssh").args(["-M", "-N", "-S", socket.as_str(), "-o", &known, "-i", key.as_str(), &to]).spawn();
         let peer = Self { host, server, socket, master: ssh.unwrap() };
         while !peer.socket.exists() {
             std::thread::sleep(Duration::from_millis(10));
@@ -95,7 +96,7 @@ impl Peer {
     fn rsync(&self, args: &[&str], source: &Utf8Path) -> Child {
         let to = format!("aegir@{}:{TARGET}/", self.host.v4());
         let ssh = format!("ssh -S {}", self.socket);
-        Command::new("rsync").args(args).args(["--delete", "-e", &ssh, &format!("{source}/"), &to]).stdout(Stdio::null()).spawn().unwrap()
+        program("rsync").args(args).args(["--delete", "-e", &ssh, &format!("{source}/"), &to]).stdout(Stdio::null()).spawn().unwrap()
     }
 }
 

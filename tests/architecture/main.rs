@@ -1,4 +1,6 @@
-//! The rules of this tree, checked: who may depend on whom, and that every lint applies.
+//! The rules of this tree, checked: who may depend on whom, that every lint applies, what tests call on the machine.
+
+mod programs;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

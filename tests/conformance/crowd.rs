@@ -1,7 +1,7 @@
 //! Several processes, each with several inventories and many tasks, on one file: nothing lost, nothing doubled.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use aegir_core::ErrorKind;
 use aegir_core::entity::{EntityId, EntityRef, Owner, Resource};
@@ -11,6 +11,7 @@ use aegir_core::inventory::{
     Entry, Journal as _, LeaseMode, Ledger as _, Locks as _, NewTask, Pass, TaskFilter, TaskId, TaskState, Worker,
 };
 use aegir_core::name::{ServerName, SiteUri};
+use aegir_testkit::machine::built;
 use camino::Utf8Path;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -115,7 +116,7 @@ async fn several_processes_share_one_file() {
     let program = std::env::current_exe().unwrap();
     let others: Vec<_> = (1..PROCESSES)
         .map(|number| {
-            let mut command = Command::new(&program);
+            let mut command = built(&program);
             command.args(["--exact", "crowd::hands_in_another_process"]).env(FILE, &file).env(NUMBER, number.to_string());
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         })

@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
 
 use aegir_core::distribution::{Op, TreePath};
 use aegir_core::{Error, ErrorKind};
+use aegir_testkit::machine::program;
 
 use crate::oracle::copy;
 use crate::place::Place;
@@ -29,7 +29,7 @@ struct Mounted<'a>(&'a Path);
 
 impl<'a> Mounted<'a> {
     fn over(path: &'a Path) -> Self {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "test"]).arg(path).status().unwrap();
+        let mounted = program("mount").args(["-t", "tmpfs", "test"]).arg(path).status().unwrap();
         assert!(mounted.success());
         Self(path)
     }
@@ -37,7 +37,7 @@ impl<'a> Mounted<'a> {
 
 impl Drop for Mounted<'_> {
     fn drop(&mut self) {
-        assert!(Command::new("umount").arg(self.0).status().unwrap().success());
+        assert!(program("umount").arg(self.0).status().unwrap().success());
     }
 }
 

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use aegir_testkit::lab::Host;
+use aegir_testkit::machine::program;
 
 /// Where trees are and who compares them: this machine, or a host that sees a directory of this machine as `/mnt/master`.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ impl Judge {
         argv.extend("rsync -aHc --delete --dry-run --itemize-changes --numeric-ids --no-o --no-g".split(' ').map(str::to_owned));
         argv.extend(kept.iter().map(|k| format!("--exclude={k}")));
         argv.extend([source, target].map(|path| format!("{}/", self.inside(path).display())));
-        let output = Command::new(&argv[0]).args(&argv[1..]).env("LC_ALL", "C").output().unwrap();
+        let output = program(&argv[0]).args(&argv[1..]).env("LC_ALL", "C").output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         differences(&output.stdout, target, kept)
     }
@@ -86,7 +86,7 @@ fn named(shown: &str) -> OsString {
 
 /// Owners, modes, names of one file, and times of everything but directories.
 fn fine(tree: &Path) -> Vec<String> {
-    let mut find = Command::new("find");
+    let mut find = program("find");
     find.current_dir(tree).args([".", "-printf", "%y %m %U %n %P %l", "(", "-type", "d", "-o", "-printf", " %T@", ")", "-printf", "\\0"]);
     let output = find.output().unwrap();
     let mut lines: Vec<String> = output.stdout.split(|b| *b == 0).map(|l| l.escape_ascii().to_string()).collect();
@@ -96,6 +96,6 @@ fn fine(tree: &Path) -> Vec<String> {
 
 /// A copy to compare with later.
 pub(crate) fn copy(tree: &Path, to: &Path) {
-    let copied = Command::new("cp").arg("-aT").args([tree, to]).status().unwrap();
+    let copied = program("cp").arg("-aT").args([tree, to]).status().unwrap();
     assert!(copied.success());
 }

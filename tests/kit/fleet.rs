@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use crate::installation::Installation;
-use crate::lab::{Host, Run, Service};
+use crate::lab::{Host, Run, Service, Suite};
 
 /// What installs or starts something may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -52,10 +52,17 @@ impl Fleet {
     #[must_use]
     pub fn bare(binary: &str, names: &[&str]) -> Self {
         let master = Installation::prepared(binary);
-        let remotes = names.iter().map(|name| master.lab().host(name)).collect();
-        let fleet = Self { master, remotes };
-        fleet.remotes.iter().for_each(|remote| remote.start(Service::Sshd));
+        let mut fleet = Self { master, remotes: Vec::new() };
+        names.iter().for_each(|name| drop(fleet.join(name, Suite::default())));
         fleet
+    }
+
+    /// One more host, of any Debian release, on which only sshd runs.
+    pub fn join(&mut self, name: &str, suite: Suite) -> Host {
+        let host = self.master.lab().host_of(name, suite);
+        host.start(Service::Sshd);
+        self.remotes.push(host.clone());
+        host
     }
 
     /// The script for a host, piped into `sh` there as root. `services` are flags such as `["--db", "mysql"]`.

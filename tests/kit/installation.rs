@@ -1,11 +1,19 @@
 //! A lab host with Aegir on it, driven the way an operator drives it.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{Base, Host, Invocation, Lab, Page, Run, Service, World};
+use crate::lab::{Base, Host, Invocation, Kind, Lab, Layer, Page, Run, Service, Suite, World};
 
+/// The host's name.
+const MASTER: &str = "master.example.com";
+/// What runs on it.
+const SERVICES: [Service; 3] = [Service::MariaDb, Service::PhpFpm, Service::Apache];
 /// The command inside the host.
 const AEGIR: &str = "/usr/local/bin/aegir";
 /// Everything of a host that a task could change; the inventory is compared through the command.
@@ -28,42 +36,127 @@ pub struct Installation {
     lab: Lab,
 }
 
+/// What was done before a test begins; each includes what comes before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// `aegir init` was run.
+    Prepared,
+    /// There is the platform `wp`.
+    WordPress,
+    /// There is the site `one.example.com`.
+    Site,
+}
+
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Prepared => "prepared",
+            Self::WordPress => "wordpress",
+            Self::Site => "site",
+        }
+    }
+
+    /// A host to which it was done.
+    fn kept(self, binary: &str, suite: Suite) -> io::Result<Kind> {
+        let below = match self {
+            Self::Prepared => suite.into(),
+            Self::WordPress => Self::Prepared.kept(binary, suite)?,
+            Self::Site => Self::WordPress.kept(binary, suite)?,
+        };
+        // The command and these steps decide what comes of them; the layers below are in the key by themselves.
+        let parts = [&hash(binary)?[..], include_str!("installation.rs").as_bytes(), include_str!("lab/service.rs").as_bytes()];
+        let layer = Layer::ensure(self.name(), &parts, &below, MASTER, |lab, host| {
+            let this = Installation { host, lab };
+            this.host.copy_in(binary, AEGIR, 0o755);
+            this.start_services();
+            self.reach(&this);
+            SERVICES.iter().for_each(|service| this.host.stop(*service));
+            this.lab
+        })?;
+        Ok((suite, layer).into())
+    }
+
+    /// Does it, on a host where everything before it was done.
+    fn reach(self, aegir: &Installation) {
+        match self {
+            Self::Prepared => aegir.init().ok(),
+            Self::WordPress => {
+                let path = "/var/aegir/platforms/wp";
+                aegir.aegir(["platform", "add", "wp", "--path", path, "--server", "server_master", "--from", Base::WORDPRESS]).ok()
+            }
+            Self::Site => aegir.install("one.example.com", "One").ok(),
+        };
+    }
+}
+
+/// What is in the command's file; read once per process.
+fn hash(binary: &str) -> io::Result<[u8; 32]> {
+    static KNOWN: Mutex<BTreeMap<String, [u8; 32]>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(hash) = known.get(binary) {
+        return Ok(*hash);
+    }
+    let hash = *blake3::Hasher::new().update_reader(File::open(binary)?)?.finalize().as_bytes();
+    known.insert(binary.to_owned(), hash);
+    Ok(hash)
+}
+
 impl Installation {
     /// A host with services and the command; `aegir init` was not run. `binary` is the built command.
     #[must_use]
     pub fn bare(binary: &str) -> Self {
+        Self::bare_of(binary, Suite::default())
+    }
+
+    /// The same on any Debian release.
+    #[must_use]
+    pub fn bare_of(binary: &str, suite: Suite) -> Self {
         let lab = Lab::new();
-        let host = lab.host("master.example.com");
-        for service in [Service::MariaDb, Service::PhpFpm, Service::Apache] {
-            host.start(service);
-        }
+        let host = lab.host_of(MASTER, suite);
         host.copy_in(binary, AEGIR, 0o755);
-        Self { host, lab }
+        let this = Self { host, lab };
+        this.start_services();
+        this
     }
 
     /// The same after `aegir init`.
     #[must_use]
     pub fn prepared(binary: &str) -> Self {
-        let this = Self::bare(binary);
-        this.init().ok();
-        this
+        Self::prepared_of(binary, Suite::default())
+    }
+
+    /// The same on any Debian release.
+    #[must_use]
+    pub fn prepared_of(binary: &str, suite: Suite) -> Self {
+        Self::at(Stage::Prepared, binary, suite)
     }
 
     /// The same with the platform `wp`: Debian's WordPress.
     #[must_use]
     pub fn with_wordpress(binary: &str) -> Self {
-        let this = Self::prepared(binary);
-        this.aegir(["platform", "add", "wp", "--path", "/var/aegir/platforms/wp", "--server", "server_master", "--from", Base::WORDPRESS])
-            .ok();
-        this
+        Self::at(Stage::WordPress, binary, Suite::default())
     }
 
     /// The same with the site `one.example.com`, titled `One`.
     #[must_use]
     pub fn with_site(binary: &str) -> Self {
-        let this = Self::with_wordpress(binary);
-        this.install("one.example.com", "One").ok();
+        Self::at(Stage::Site, binary, Suite::default())
+    }
+
+    /// Starts from a host to which it was done before, when there is one; otherwise it is done now, and kept.
+    fn at(stage: Stage, binary: &str, suite: Suite) -> Self {
+        let kind = stage.kept(binary, suite).unwrap_or_else(|e| panic!("failed to prepare a host: {e}"));
+        let lab = Lab::new();
+        let host = lab.host_of(MASTER, kind);
+        let this = Self { host, lab };
+        this.start_services();
+        // Its addresses are new.
+        this.aegir(["server", "verify", "server_master"]).ok();
         this
+    }
+
+    fn start_services(&self) {
+        SERVICES.iter().for_each(|service| self.host.start(*service));
     }
 
     /// Its lab, for further hosts.

@@ -10,6 +10,7 @@
 //! - [`drupal`]: real trees that somebody names.
 //! - [`entity`]: entities that are only data.
 //! - [`exchange`]: names that are exchanged while they are used.
+//! - [`machine`]: what is called on this machine itself.
 //!
 //! Everything here is for tests: it panics with a plain message where a product would return an error.
 
@@ -22,3 +23,4 @@ pub mod exchange;
 pub mod fleet;
 pub mod installation;
 pub mod lab;
+pub mod machine;

@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use aegir_testkit::lab::{Lab, Process, Storage, reap};
+use aegir_testkit::lab::{Base, Lab, Process, Storage, Suite, reap};
+use aegir_testkit::machine::built;
 
 fn lab_exists(id: &str) -> bool {
     Path::new("/run/aegir-lab").join(id).exists()
@@ -17,6 +18,7 @@ fn bridge_exists(id: &str) -> bool {
 
 #[test]
 fn a_host_comes_up_as_itself_and_goes_without_a_trace() {
+    Base::ensure(Suite::Bookworm).expect("the base is there");
     let start = Instant::now();
     let lab = Lab::new();
     let host = lab.host("web1");
@@ -123,7 +125,7 @@ fn files_go_in_and_out_and_never_through_a_link_to_this_machine() {
 #[test]
 fn a_host_on_disk_works_and_is_removed() {
     let lab = Lab::new();
-    let host = lab.host_on("db1", Storage::Disk);
+    let host = lab.host_of("db1", Storage::Disk);
     host.write("/srv/file", "on disk");
     assert_eq!(host.read("/srv/file"), "on disk");
     lab.take_down(&host).expect("it ends");
@@ -133,7 +135,7 @@ fn a_host_on_disk_works_and_is_removed() {
 
 #[test]
 fn a_lab_whose_owner_was_killed_dies_and_is_cleaned_up() {
-    let mut owner = Command::new(env!("CARGO_BIN_EXE_aegir-lab"))
+    let mut owner = built(env!("CARGO_BIN_EXE_aegir-lab"))
         .args(["hold", "web1"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

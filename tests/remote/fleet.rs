@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use aegir_testkit::fleet::Fleet as Servers;
 use aegir_testkit::installation::world_of;
-use aegir_testkit::lab::{Base, Host, Page, Run, Service, World};
+use aegir_testkit::lab::{Base, Host, Page, Run, Suite, World};
 
 use crate::BINARY;
 
@@ -42,10 +42,13 @@ impl Fleet {
 
     /// One more machine, for databases alone.
     pub(crate) fn join_database(&mut self, name: &str) -> Host {
-        let host = self.lab().host(name);
-        host.start(Service::Sshd);
+        self.join_database_of(name, Suite::default())
+    }
+
+    /// The same, of any Debian release.
+    pub(crate) fn join_database_of(&mut self, name: &str, suite: Suite) -> Host {
+        let host = self.servers.join(name, suite);
         self.enrol(&host, &["--web", "none", "--db", "mysql"]);
-        self.remotes.push(host.clone());
         host
     }
 

@@ -7,6 +7,7 @@ mod database;
 mod drupal;
 mod fleet;
 mod gone;
+mod mixed;
 mod platform;
 mod seed;
 mod site;

@@ -2,6 +2,7 @@
 
 use aegir_testkit::drupal::{named_trees, visit};
 use aegir_testkit::installation::Installation;
+use aegir_testkit::lab::Suite;
 
 use crate::BINARY;
 
@@ -10,16 +11,21 @@ use crate::BINARY;
 #[ignore = "needs Drupal trees: AEGIR_TEST_DRUPAL=DIR[:DIR…] cargo test --test site -- --ignored"]
 fn every_tree_named_installs_serves_and_logs_in_or_is_refused() {
     let trees = named_trees();
-    let aegir = Installation::prepared(BINARY);
-    for (index, tree) in trees.iter().enumerate() {
-        let name = format!("d{index}");
-        let source = format!("/mnt/{name}");
-        aegir.host.bind_mount(tree, &source);
-        try_tree(&aegir, &name, &source);
+    for suite in [Suite::Bookworm, Suite::Trixie] {
+        let aegir = Installation::prepared_of(BINARY, suite);
+        let mut served = 0;
+        for (index, tree) in trees.iter().enumerate() {
+            let name = format!("d{index}");
+            let source = format!("/mnt/{name}");
+            aegir.host.bind_mount(tree, &source);
+            served += u32::from(try_tree(&aegir, &name, &source));
+        }
+        assert!(served > 0, "Debian {suite} refused every tree");
     }
 }
 
-fn try_tree(aegir: &Installation, name: &str, source: &str) {
+/// Whether it was served; otherwise it was refused.
+fn try_tree(aegir: &Installation, name: &str, source: &str) -> bool {
     let path = format!("/var/aegir/platforms/{name}");
     let before = aegir.world();
     let added = aegir.aegir(["platform", "add", name, "--path", &path, "--server", "server_master", "--from", source]);
@@ -27,7 +33,7 @@ fn try_tree(aegir: &Installation, name: &str, source: &str) {
         // Code that this host's PHP cannot run: refused before anything is made.
         assert!(added.stderr.contains("runs on PHP"), "{}", added.stderr);
         aegir.assert_unchanged(&before, "a refused platform");
-        return;
+        return false;
     }
     added.ok();
     let uri = format!("{name}.example.com");
@@ -60,4 +66,5 @@ fn try_tree(aegir: &Installation, name: &str, source: &str) {
     aegir.aegir(["platform", "delete", name, "--yes"]).ok();
     aegir.host.exec(["sh", "-c", "rm -rf /var/aegir/backups/* /tmp/*"]).ok();
     aegir.assert_unchanged(&before, name);
+    true
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aegir_core::server::{Command, FileSpec, Permissions, Server};
+use aegir_testkit::machine::program;
 use camino::Utf8PathBuf;
 
 use crate::remote::Remote;
@@ -40,7 +41,7 @@ async fn figures() {
                 "run true" => drop(server.run(&Command::new("true")).await.unwrap()),
                 // The yardstick: what a session costs without quoting, limits and a watcher.
                 "ssh -S … true" => {
-                    assert!(std::process::Command::new("ssh").args(["-o", &path, "web1", "true"]).status().unwrap().success())
+                    assert!(program("ssh").args(["-o", &path, "web1", "true"]).status().unwrap().success())
                 }
                 "read 1 KB" => drop(server.read("/var/aegir/one".into()).await.unwrap()),
                 "write 1 KB" => server.write(&file("one".into())).await.unwrap(),

@@ -1,11 +1,11 @@
 //! A lab host that lets Aegir's account in, and a root of Aegir's on this machine with key and pins.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aegir_core::server::{HostKey, SshConfig, SshServer, pin_host_keys, scan_host_keys};
 use aegir_testkit::lab::{Host, Lab, Service};
+use aegir_testkit::machine::program;
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// Long enough for a busy machine, short enough to wait for.
@@ -86,7 +86,7 @@ impl Remote {
 }
 
 pub(crate) fn make_key(path: &Utf8Path) {
-    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", "aegir", "-f", path.as_str()]).status();
+    let made = program("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", "aegir", "-f", path.as_str()]).status();
     assert!(made.unwrap().success());
 }
 

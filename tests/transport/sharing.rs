@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aegir_core::server::{Command, Server};
 use aegir_testkit::lab::Service;
+use aegir_testkit::machine::program;
 
 use crate::remote::{Remote, until};
 
@@ -58,10 +59,10 @@ async fn what_a_killed_process_left_is_no_obstacle() {
         .unwrap()
         .path();
     let path = format!("ControlPath={}", socket.display());
-    let said = std::process::Command::new("ssh").args(["-o", &path, "-O", "check", "web1"]).output().unwrap();
+    let said = program("ssh").args(["-o", &path, "-O", "check", "web1"]).output().unwrap();
     let said = String::from_utf8(said.stderr).unwrap();
     let pid = said.split_once("pid=").unwrap().1.split_once(')').unwrap().0;
-    assert!(std::process::Command::new("kill").args(["-KILL", pid]).status().unwrap().success(), "{said}");
+    assert!(program("kill").args(["-KILL", pid]).status().unwrap().success(), "{said}");
     assert!(socket.exists(), "the socket stays");
     server.run(&Command::new("true")).await.unwrap();
     server.stat("/".into()).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-# Turns a fresh Debian root ($1) into the base every host of the lab is an overlay of.
+# Turns a fresh Debian root ($1) into the base every host of the lab is an overlay of; $2 makes its database server ready.
 # Runs in a mount and PID namespace of its own, so what it mounts goes away with it.
 set -eu
 mount -t proc proc "$1/proc"
@@ -13,30 +13,10 @@ rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id" "$1/var/lib/dbus/machine-id"
 : >"$1/etc/resolv.conf"
 printf '127.0.0.1 localhost\n::1 localhost\n' >"$1/etc/hosts"
 
-# The hosts write to memory and are thrown away: durability would only cost time.
-cat >"$1/etc/mysql/mariadb.conf.d/99-lab.cnf" <<'CONF'
-[mariadbd]
-bind-address = 0.0.0.0
-log_error = /var/log/mysql/error.log
-innodb_buffer_pool_size = 48M
-innodb_log_file_size = 16M
-innodb_flush_log_at_trx_commit = 2
-innodb_doublewrite = 0
-innodb_buffer_pool_dump_at_shutdown = 0
-innodb_buffer_pool_load_at_startup = 0
-key_buffer_size = 1M
-aria_pagecache_buffer_size = 8M
-CONF
+chroot "$1" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 sh -euc "$2"
 
 chroot "$1" /bin/sh -eu <<'INSIDE'
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive
-# Made anew with the small settings: a host copies these files up when its server starts.
-rm -rf /var/lib/mysql
-install -d -o mysql -g mysql -m 755 /var/lib/mysql
-install -d -o mysql -g adm -m 2750 /var/log/mysql
-mariadb-install-db --user=mysql --datadir=/var/lib/mysql --skip-test-db --auth-root-authentication-method=socket >/dev/null
-rm -f /var/log/mysql/*
-test -d /var/lib/mysql/mysql
 # WordPress' dependencies may bring PHP inside Apache; sites run in PHP-FPM, each with its own user.
 a2dismod -q -f 'php*' mpm_prefork >/dev/null 2>&1 || true
 a2enmod -q mpm_event proxy_fcgi setenvif rewrite >/dev/null

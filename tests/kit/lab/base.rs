@@ -1,4 +1,4 @@
-//! The Debian root that every host is an overlay of; built once, then cached.
+//! The Debian roots that hosts are overlays of; each built once, then cached.
 //!
 //! Keyed by a hash of everything that goes into it, so a changed package list makes a new base and a
 //! running lab keeps the one it stands on.
@@ -6,54 +6,13 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
-use super::tool::{PATH, say, tool};
+use super::suite::Suite;
+use super::tool::{say, tool};
+use crate::machine::{PATH, Program, call};
 
-const SUITE: &str = "bookworm";
 const SETUP: &str = include_str!("base-setup.sh");
-const PACKAGES: &[&str] = &[
-    // The machine.
-    "ca-certificates",
-    "cron",
-    "curl",
-    "iproute2",
-    "openssl",
-    "openssh-client",
-    "openssh-server",
-    "procps",
-    "rsync",
-    "sudo",
-    "util-linux",
-    "zstd",
-    // The services.
-    "apache2",
-    "nginx",
-    "mariadb-client",
-    "mariadb-server",
-    "php-fpm", // before "php", which would else be satisfied by the one inside Apache
-    "php",
-    "php-cli",
-    "php-curl",
-    "php-gd",
-    "php-intl",
-    "php-mbstring",
-    "php-mysql",
-    "php-opcache",
-    "php-sqlite3",
-    "php-xml",
-    "php-zip",
-    // A real application.
-    "libjs-cropper",
-    "libjs-underscore",
-    "php-getid3",
-    "wordpress",
-    "wordpress-l10n",
-    "wordpress-theme-twentytwentyone",
-    "wordpress-theme-twentytwentythree",
-    "wordpress-theme-twentytwentytwo",
-];
 
 /// A finished Debian root, never changed after it was made.
 #[derive(Debug, Clone)]
@@ -65,27 +24,26 @@ impl Base {
     /// Where every host has a complete WordPress, as one plain tree without `wp-config.php`.
     pub const WORDPRESS: &'static str = "/usr/local/share/aegir-lab/wordpress";
 
-    /// Returns the base, and builds it first where there is none: about a minute, once per machine.
+    /// Returns the base of a Debian release, and builds it first where there is none: about a minute, once per machine.
     ///
     /// Two processes may ask at once: one builds, the other waits for it.
     ///
     /// # Errors
     /// When the tools cannot be installed or the packages cannot be fetched.
-    pub fn ensure() -> io::Result<Self> {
+    pub fn ensure(suite: Suite) -> io::Result<Self> {
         let cache = cache();
-        let path = cache.join(format!("{SUITE}-{}", key()));
+        let path = cache.join(format!("{suite}-{}", key(suite)));
         if path.is_dir() {
             return Ok(Self { path });
         }
         fs::create_dir_all(&cache)?;
-        let lock = File::create(cache.join("lock"))?;
+        let lock = File::create(cache.join(format!("lock-{suite}")))?;
         if lock.try_lock().is_err() {
             say("another process is building the base; waiting for it");
             lock.lock()?;
         }
         if !path.is_dir() {
-            install_tools()?;
-            build(&path, &lock)?;
+            build(suite, &path, &lock)?;
         }
         Ok(Self { path })
     }
@@ -102,43 +60,33 @@ pub(crate) fn cache() -> PathBuf {
     std::env::var_os("AEGIR_LAB_CACHE").map_or_else(|| "/var/cache/aegir-lab".into(), PathBuf::from)
 }
 
-fn key() -> String {
+fn key(suite: Suite) -> String {
     let mut hasher = blake3::Hasher::new();
-    for part in [SUITE, SETUP].iter().chain(PACKAGES) {
+    for part in [suite.name(), SETUP, suite.database_setup()].iter().chain(&suite.packages()) {
         hasher.update(part.as_bytes()).update(b"\0");
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }
 
-fn install_tools() -> io::Result<()> {
-    let missing: Vec<&str> = [("mmdebstrap", "mmdebstrap"), ("ip", "iproute2"), ("mount", "mount"), ("unshare", "util-linux")]
-        .iter()
-        .filter(|(program, _)| !PATH.split(':').any(|d| Path::new(d).join(program).exists()))
-        .map(|(_, package)| *package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    say(&format!("installing the tools that make the lab: {}", missing.join(" ")));
-    tool("apt-get", &["update", "-qq"])?;
-    let install = ["install", "-y", "-qq", "--no-install-recommends"];
-    tool("apt-get", &[&install[..], &missing].concat())?;
-    Ok(())
-}
-
-fn build(path: &Path, lock: &File) -> io::Result<()> {
+fn build(suite: Suite, path: &Path, lock: &File) -> io::Result<()> {
     let start = Instant::now();
     let draft = path.with_extension("draft");
     remove_draft(&draft)?;
-    say(&format!("building Debian {SUITE} with {} packages in {} (once, a minute or two)", PACKAGES.len(), path.display()));
-    let include = format!("--include={}", PACKAGES.join(","));
+    let packages = suite.packages();
+    say(&format!("building Debian {suite} with {} packages in {} (once, a minute or two)", packages.len(), path.display()));
+    let include = format!("--include={}", packages.join(","));
     // In a mount namespace of its own: however it ends, its mounts do not stay in the draft.
-    progress(
-        Command::new("unshare").args(["--mount", "mmdebstrap", "--variant=minbase", "--mode=root"]).args([&include, SUITE]).arg(&draft),
-        lock,
-    )?;
-    say("preparing MariaDB, Apache and WordPress in it");
-    progress(Command::new("unshare").args(["--mount", "--pid", "--fork", "sh", "-c", SETUP, "setup"]).arg(&draft), lock)?;
+    let mut make = call("unshare")?;
+    make.arg("--mount").arg(call("mmdebstrap")?.get_program()).args(["--variant=minbase", "--mode=root", &include]);
+    if suite == Suite::Sid {
+        // A mirror of what moves may be older than it says it may be.
+        make.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
+    }
+    progress(make.arg(suite.name()).arg(&draft), lock)?;
+    say("preparing the database server, Apache and WordPress in it");
+    let mut prepare = call("unshare")?;
+    prepare.args(["--mount", "--pid", "--fork", "sh", "-c", SETUP, "setup"]).arg(&draft).arg(suite.database_setup());
+    progress(&mut prepare, lock)?;
     fs::rename(&draft, path)?;
     say(&format!("the base is ready after {:.0} s", start.elapsed().as_secs_f64()));
     Ok(())
@@ -155,7 +103,7 @@ fn remove_draft(draft: &Path) -> io::Result<()> {
 
 /// Runs a long command whose messages the developer sees, without letting it write to standard output.
 /// It holds the lock, too: when this process is killed, nobody touches the draft until the command ends.
-fn progress(command: &mut Command, lock: &File) -> io::Result<()> {
+fn progress(command: &mut Program, lock: &File) -> io::Result<()> {
     let status = command.env("PATH", PATH).env("LC_ALL", "C.UTF-8").stdin(lock.try_clone()?).stdout(io::stderr()).status()?;
     if status.success() {
         Ok(())

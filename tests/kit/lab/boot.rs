@@ -4,17 +4,20 @@
 //! kernel closes that end, the first process sees it and ends, and with it the host: its processes,
 //! mounts and network. (A parent-death signal would not do: it follows the *thread* that made the host.)
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::base::Base;
+use super::kind::Kind;
 use super::process::Process;
 use super::state::{HostState, LabState};
-use super::tool::PATH;
+use crate::machine::{PATH, call};
 
 const INIT: &str = include_str!("host-init.sh");
 /// Far more than any test writes; memory is only used for what is written.
@@ -46,20 +49,23 @@ impl Life {
 }
 
 /// Starts `host` (whose `init` is not known yet) and fills that in.
-pub(crate) fn boot(base: &Path, lab: &LabState, host: &mut HostState, storage: Storage) -> io::Result<Option<Life>> {
+pub(crate) fn boot(kind: &Kind, lab: &LabState, host: &mut HostState) -> io::Result<Option<Life>> {
+    let base = Base::ensure(kind.suite)?;
+    let layers = kind.layer.iter().flat_map(|layer| layer.folders()).map(PathBuf::as_path);
+    let lower: Vec<&OsStr> = layers.chain([base.path()]).map(Path::as_os_str).collect();
     let folder = lab.host_folder(&host.name);
     fs::create_dir_all(&folder)?;
-    let (kind, disk) = match storage {
+    let (storage, disk) = match kind.storage {
         Storage::Memory => ("memory", folder.join("disk")),
         Storage::Disk => ("disk", lab.disks.join(&host.name)),
     };
     fs::create_dir_all(&disk)?;
     let log = folder.join("boot.log");
-    let mut shell = Command::new("unshare")
+    let mut shell = call("unshare")?
         .args(["--mount", "--uts", "--ipc", "--pid", "--net"])
         .args(["--fork", "--kill-child", "sh", "-c", INIT, "host"])
-        .args([base, &disk])
-        .args([kind, &host.name])
+        .args([lower.join(OsStr::new(":")).as_os_str(), disk.as_os_str()])
+        .args([storage, &host.name])
         .args([host.v4.to_string(), host.v6.to_string(), MEMORY.to_owned()])
         .env_clear()
         .env("PATH", PATH)

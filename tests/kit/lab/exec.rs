@@ -7,12 +7,12 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use super::child::{Child, Run};
 use super::host::Host;
-use super::tool::PATH;
+use crate::machine::{PATH, Program, call};
 
 /// A command to be run inside a host, as root where nothing else is said.
 #[derive(Debug)]
@@ -126,12 +126,12 @@ impl<'h> Invocation<'h> {
     ///
     /// # Errors
     /// When the host is down or has no such user.
-    pub fn command(&self) -> io::Result<Command> {
+    pub fn command(&self) -> io::Result<Program> {
         if !self.host.is_up() {
             return Err(io::Error::other(format!("{} is down", self.host.name())));
         }
         let user = User::of(self.host, &self.user)?;
-        let mut command = Command::new("nsenter");
+        let mut command = call("nsenter")?;
         command
             .args(["-t", &self.host.init().pid().to_string()])
             .args(["-m", "-u", "-i", "-n", "-p", "-r", "-w", "--"])

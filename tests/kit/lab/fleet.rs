@@ -1,12 +1,14 @@
 //! A lab: hosts that belong together, from the first to the last.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::base::{self, Base};
-use super::boot::{self, Storage};
+use super::base;
+use super::boot;
 use super::host::Host;
+use super::kind::Kind;
 use super::network::Subnet;
 use super::process::Process;
 use super::reap;
@@ -19,7 +21,6 @@ use super::state::{self, HostState, LabState};
 #[derive(Debug)]
 pub struct Lab {
     state: LabState,
-    base: Base,
     hosts: Mutex<Vec<Host>>,
     taken: Mutex<Vec<u8>>,
     /// Two commands at once would give out the same address; held until the lab is dropped.
@@ -41,8 +42,8 @@ impl Lab {
     /// # Errors
     /// When this machine cannot run labs.
     pub fn create() -> io::Result<Self> {
-        let (base, _lock) = prepare()?;
-        Self::make(base, false)
+        let _lock = prepare()?;
+        Self::make(false)
     }
 
     /// The lab of the hosts made by hand: it has no owner and stays until its last host is taken down.
@@ -51,10 +52,10 @@ impl Lab {
     /// When this machine cannot run labs.
     pub fn by_hand() -> io::Result<Self> {
         let by_hand = state::lock_by_hand()?;
-        let (base, _lock) = prepare()?;
+        let _lock = prepare()?;
         let mut lab = match state::labs().into_iter().find(|lab| lab.stays) {
-            Some(state) => Self::attach(base, state),
-            None => Self::make(base, true)?,
+            Some(state) => Self::attach(state),
+            None => Self::make(true)?,
         };
         lab.by_hand = Some(by_hand);
         Ok(lab)
@@ -66,9 +67,9 @@ impl Lab {
     /// When there is none of that name.
     pub fn made_by_hand(name: &str) -> io::Result<(Self, Host)> {
         let by_hand = state::lock_by_hand()?;
-        let (base, _lock) = prepare()?;
+        let _lock = prepare()?;
         let lab = state::labs().into_iter().find(|lab| lab.stays);
-        let mut lab = lab.map(|state| Self::attach(base, state));
+        let mut lab = lab.map(Self::attach);
         if let Some(lab) = &mut lab {
             lab.by_hand = Some(by_hand);
         }
@@ -97,29 +98,36 @@ impl Lab {
         self.state.subnet.id()
     }
 
-    /// Brings up a host. A short name becomes `NAME.example.com`; both names work on every host.
+    /// Brings up a host of Debian 12. A short name becomes `NAME.example.com`; both names work on every host.
     ///
     /// # Panics
     /// When it does not come up, or a host of that name is up already.
     #[must_use]
     pub fn host(&self, name: &str) -> Host {
-        self.host_on(name, Storage::Memory)
+        self.host_of(name, Kind::default())
     }
 
-    /// Like [`Lab::host`], with a choice of where the host keeps what it writes.
+    /// Like [`Lab::host`], with a choice of the Debian release or of where it keeps what it writes.
+    ///
+    /// ```no_run
+    /// # use aegir_testkit::lab::{Lab, Storage, Suite};
+    /// # let lab = Lab::new();
+    /// let (web, db) = (lab.host_of("web1", Suite::Trixie), lab.host_of("db1", Storage::Disk));
+    /// ```
     ///
     /// # Panics
     /// When it does not come up, or a host of that name is up already.
     #[must_use]
-    pub fn host_on(&self, name: &str, storage: Storage) -> Host {
-        self.bring_up(name, storage).unwrap_or_else(|e| panic!("{e}"))
+    pub fn host_of(&self, name: &str, kind: impl Into<Kind>) -> Host {
+        self.bring_up(name, kind).unwrap_or_else(|e| panic!("{e}"))
     }
 
-    /// Like [`Lab::host_on`], for callers that handle the error.
+    /// Like [`Lab::host_of`], for callers that handle the error.
     ///
     /// # Errors
     /// When it does not come up, or a host of that name is up already.
-    pub fn bring_up(&self, name: &str, storage: Storage) -> io::Result<Host> {
+    pub fn bring_up(&self, name: &str, kind: impl Into<Kind>) -> io::Result<Host> {
+        let kind = kind.into();
         let short = name.split('.').next().unwrap_or(name);
         let valid = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if short.is_empty() || !short.chars().all(valid) {
@@ -139,8 +147,9 @@ impl Lab {
             v6: subnet.v6(number),
             cable: subnet.cable(number),
             init: self.state.owner,
+            suite: kind.suite,
         };
-        let life = boot::boot(self.base.path(), &self.state, &mut state, storage)?;
+        let life = boot::boot(&kind, &self.state, &mut state)?;
         self.state.save_host(&state)?;
         let host = Host::new(state, life);
         let mut hosts = self.hosts();
@@ -175,21 +184,27 @@ impl Lab {
         introduce(&hosts)
     }
 
-    fn make(base: Base, stays: bool) -> io::Result<Self> {
+    /// Powers off a host on disk, and moves what it wrote to `folder`.
+    pub(crate) fn power_off_and_keep(&self, host: &Host, folder: &Path) -> io::Result<()> {
+        host.end()?;
+        fs::rename(self.state.disks.join(host.name()).join("upper"), folder)
+    }
+
+    fn make(stays: bool) -> io::Result<Self> {
         let taken: Vec<Subnet> = state::labs().iter().map(|lab| lab.subnet).collect();
         let subnet = Subnet::free(&taken)?;
         let state = LabState { subnet, owner: Process::own()?, stays, disks: base::cache().join("disks").join(subnet.id()) };
         // First the record, then the thing: whatever happens in between can be cleaned up.
         state.save()?;
         subnet.create().inspect_err(|_| reap::remove(&state))?;
-        Ok(Self::attach(base, state))
+        Ok(Self::attach(state))
     }
 
-    fn attach(base: Base, state: LabState) -> Self {
+    fn attach(state: LabState) -> Self {
         let up = |h: &HostState| h.init.is_alive();
         let hosts = state.hosts().into_iter().filter(up);
         let hosts: Vec<Host> = hosts.map(|h| Host::new(h, None)).collect();
-        Self { taken: Mutex::new(hosts.iter().map(Host::number).collect()), hosts: Mutex::new(hosts), state, base, by_hand: None }
+        Self { taken: Mutex::new(hosts.iter().map(Host::number).collect()), hosts: Mutex::new(hosts), state, by_hand: None }
     }
 
     fn hosts(&self) -> MutexGuard<'_, Vec<Host>> {
@@ -230,17 +245,16 @@ impl Drop for Lab {
 }
 
 /// What every lab needs first; the lock is returned held.
-fn prepare() -> io::Result<(Base, File)> {
+fn prepare() -> io::Result<File> {
     if !rustix::process::geteuid().is_root() {
         return Err(io::Error::other(
             "the lab needs root: it makes namespaces, mounts and bridges. Run it as root; \
              apart from the tools it may install, it touches only /run/aegir-lab, its cache and its own interfaces",
         ));
     }
-    let base = Base::ensure()?;
     let lock = state::lock()?;
     reap::reap_locked();
-    Ok((base, lock))
+    Ok(lock)
 }
 
 /// Tells every host the names of all.

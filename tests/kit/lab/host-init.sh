@@ -1,4 +1,4 @@
-# The first process of a host. Arguments: base, folder, storage, name, IPv4, IPv6, memory.
+# The first process of a host. Arguments: what it stands on (its layers and base), folder, storage, name, IPv4, IPv6, memory.
 # Says its process id (as seen from outside), waits until its network card is plugged in,
 # makes the host, says "ready", and stays until its owner goes away.
 set -eu
@@ -17,7 +17,8 @@ BATCH
 
 if [ "$storage" = memory ]; then mount -t tmpfs -o "mode=755,size=$memory" lab "$dir"; fi
 mkdir -p "$dir/upper" "$dir/work" "$dir/root"
-mount -t overlay -o "lowerdir=$base,upperdir=$dir/upper,workdir=$dir/work" overlay "$dir/root"
+# A directory of a layer can be renamed as on any disk.
+mount -t overlay -o "lowerdir=$base,upperdir=$dir/upper,workdir=$dir/work,redirect_dir=on" overlay "$dir/root"
 cd "$dir/root"
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys

@@ -12,6 +12,7 @@ use super::child::{Child, Run};
 use super::exec::Invocation;
 use super::process::Process;
 use super::state::HostState;
+use super::suite::Suite;
 
 /// A handle on a host; clones are handles on the same one. The [`Lab`](super::Lab) owns it.
 #[derive(Debug, Clone)]
@@ -67,6 +68,12 @@ impl Host {
     #[must_use]
     pub fn v6(&self) -> Ipv6Addr {
         self.state.v6
+    }
+
+    /// The Debian release that it is of.
+    #[must_use]
+    pub fn suite(&self) -> Suite {
+        self.state.suite
     }
 
     /// The first process; everything on the host dies with it.

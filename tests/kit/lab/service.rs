@@ -18,7 +18,7 @@ const SOCKET: &str = "run/mysqld/mysqld.sock";
 /// A service that a host can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
-    /// MariaDB on port 3306; root logs in through the local socket.
+    /// MariaDB, or the MySQL of a release that has that, on port 3306; root logs in through the local socket.
     MariaDb,
     /// Apache with the event MPM and `mod_proxy_fcgi`.
     Apache,
@@ -34,11 +34,12 @@ impl Service {
     /// How its processes are called. There is one PHP per Debian release, so the prefix is enough.
     fn is_named(self, name: &str) -> bool {
         match self {
-            Self::MariaDb => name == "mariadbd",
+            Self::MariaDb => name == "mariadbd" || name == "mysqld",
             Self::Apache => name == "apache2",
             Self::PhpFpm => name.starts_with("php-fpm"),
             Self::Nginx => name == "nginx",
-            Self::Sshd => name == "sshd",
+            // From OpenSSH 9.8 on, sessions are programs of their own.
+            Self::Sshd => name == "sshd" || name.starts_with("sshd-"),
         }
     }
 }
@@ -113,7 +114,8 @@ impl Host {
                 directory("/run/mysqld", "mysql");
                 // A socket file that a killed server left would look ready.
                 self.exec(["rm", "-f", &format!("/{SOCKET}")]).ok();
-                self.exec(["setsid", "-f", "mariadbd", "--user=mysql"]).ok();
+                let program = if self.suite().has_mysql() { "mysqld" } else { "mariadbd" };
+                self.exec(["setsid", "-f", program, "--user=mysql"]).ok();
                 until("MariaDB answers", PATIENCE, || self.greets())
             }
             Service::Apache => {

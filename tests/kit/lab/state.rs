@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::network::Subnet;
 use super::process::Process;
+use super::suite::Suite;
 
 const ROOT: &str = "/run/aegir-lab";
 
@@ -36,6 +37,9 @@ pub(crate) struct HostState {
     pub(crate) v6: Ipv6Addr,
     pub(crate) cable: String,
     pub(crate) init: Process,
+    /// What was written down before there were several is of the first.
+    #[serde(default)]
+    pub(crate) suite: Suite,
 }
 
 impl LabState {

@@ -1,11 +1,10 @@
-//! Runs the machine's own tools: `ip`, `mount`, `tc`.
+//! Runs the machine's own tools for the lab: `ip`, `mount`, `tc`.
 
 use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// The search path outside and inside the hosts, whatever the developer's own is.
-pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use crate::machine::{PATH, call};
 
 /// Runs a tool and returns what it printed; its complaint is the error.
 pub(crate) fn tool(program: &str, args: &[&str]) -> io::Result<String> {
@@ -15,7 +14,7 @@ pub(crate) fn tool(program: &str, args: &[&str]) -> io::Result<String> {
 /// Like [`tool`], with text on standard input.
 pub(crate) fn feed(program: &str, args: &[&str], input: &str) -> io::Result<String> {
     let failed = |why: String| io::Error::other(format!("failed to run {program} {}: {}", args.join(" "), why.trim()));
-    let mut child = Command::new(program)
+    let mut child = call(program)?
         .args(args)
         .env("PATH", PATH)
         .env("LC_ALL", "C.UTF-8")

@@ -5,9 +5,10 @@ mod wordpress;
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
+use aegir_testkit::machine::cargo;
 use place::Place;
 
 const USAGE: &str = "\
@@ -122,11 +123,10 @@ fn run(wish: &Wish) -> Done {
 fn build() -> Done<PathBuf> {
     let this = std::env::current_exe().map_err(|e| format!("this program does not know where it is: {e}"))?;
     let dir = this.parent().ok_or("this program is nowhere")?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     // From the workspace's root and without naming a package, as this program was built: so cargo settles on the same
     // features and builds next to nothing.
-    command.args(["build", "--bin", "aegir"]);
+    command.args(["build", "--package", "aegir-cli", "--bin", "aegir"]);
     if dir.ends_with("release") {
         command.arg("--release");
     }

@@ -2,10 +2,11 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
-use aegir_testkit::lab::{Base, Host, Lab, Storage};
+use aegir_testkit::lab::{Base, Host, Kind, Lab};
+use aegir_testkit::machine::{built, program};
 
 use super::{Done, wordpress};
 
@@ -25,7 +26,7 @@ impl Place {
         let host = match Lab::made_by_hand(NAME) {
             Ok((_, host)) if host.is_up() => host,
             _ => Lab::by_hand()
-                .and_then(|lab| lab.bring_up(NAME, Storage::Memory))
+                .and_then(|lab| lab.bring_up(NAME, Kind::default()))
                 .map_err(|e| format!("the lab host does not come up: {e}"))?,
         };
         host.copy_in(binary, AEGIR, 0o755);
@@ -34,7 +35,7 @@ impl Place {
 
     /// This machine, with the command in it.
     pub(super) fn here(binary: &Path) -> Done<Self> {
-        let run = Command::new("install").args(["-m", "0755"]).arg(binary).arg(AEGIR).output();
+        let run = program("install").args(["-m", "0755"]).arg(binary).arg(AEGIR).output();
         finish("install", run)?;
         Ok(Self::Here)
     }
@@ -61,7 +62,8 @@ impl Place {
                 } else {
                     ["sudo", "-n", "-u", user, "--"].into_iter().chain(argv.iter().copied()).collect()
                 };
-                finish(&argv.join(" "), Command::new(argv[0]).args(&argv[1..]).output())
+                let mut command = if argv[0] == "aegir" { built(AEGIR) } else { program(argv[0]) };
+                finish(&argv.join(" "), command.args(&argv[1..]).output())
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Debian's WordPress as one plain tree, without installing a package.
 
 use std::path::Path;
-use std::process::Command;
+
+use aegir_testkit::machine::program;
 
 use super::Done;
 use super::place::finish;
@@ -17,7 +18,7 @@ pub(super) fn flat() -> Done<String> {
         return Ok(FLAT.to_owned());
     }
     let work = tempfile::tempdir().map_err(|e| format!("no temporary directory: {e}"))?;
-    let run = |program: &str, args: &[&str]| finish(program, Command::new(program).args(args).current_dir(work.path()).output());
+    let run = |name: &str, args: &[&str]| finish(name, program(name).args(args).current_dir(work.path()).output());
     run("apt-get", &["update", "-qq"])?;
     run("apt-get", &[&["download", "-qq"][..], &PACKAGES].concat())?;
     let entries = std::fs::read_dir(work.path()).map_err(|e| e.to_string())?;
