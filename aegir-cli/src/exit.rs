@@ -38,7 +38,7 @@ pub fn of_kind(kind: ErrorKind) -> u8 {
         ErrorKind::Invalid => USAGE,
         ErrorKind::NotFound => NOT_FOUND,
         ErrorKind::Conflict => CONFLICT,
-        ErrorKind::Locked => LOCKED,
+        ErrorKind::Locked | ErrorKind::Superseded => LOCKED,
         ErrorKind::Denied => DENIED,
         ErrorKind::Refused | ErrorKind::Unsupported => REFUSED,
         ErrorKind::Unreachable => UNREACHABLE,

@@ -34,6 +34,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("root", "/var/aegir", "Aegir's directory, the same path on every server"),
     ("user", "aegir", "the account Aegir works as"),
     ("lease_seconds", "60", "how long a task's locks last after its worker was last seen"),
+    ("journal_days", "180", "how long plans and events of tasks that are over are kept; what was asked, by whom, and how it ended stays"),
     ("parallel", "10", "how many servers are worked on at once"),
     ("connect_seconds", "10", "how long connecting to a server may take"),
     ("silence_seconds", "30", "how long a server may say nothing before it counts as gone; at least 2"),
@@ -54,7 +55,9 @@ impl Settings {
         };
         match *key {
             "root" => drop(crate::name::absolute_path("setting root", value)?),
-            "lease_seconds" | "parallel" | "connect_seconds" | "silence_seconds" if !value.parse::<u32>().is_ok_and(|n| n > 0) => {
+            "lease_seconds" | "journal_days" | "parallel" | "connect_seconds" | "silence_seconds"
+                if !value.parse::<u32>().is_ok_and(|n| n > 0) =>
+            {
                 return Err(Error::invalid(format!("the setting {key} takes a positive number, not {}", crate::name::shown(value))));
             }
             _ => {}
@@ -100,6 +103,11 @@ impl Settings {
     /// How long leases last.
     pub fn lease_seconds(&self) -> u32 {
         self.get("lease_seconds").parse().unwrap_or(60)
+    }
+
+    /// How long plans and events of tasks that are over are kept.
+    pub fn journal_time(&self) -> chrono::TimeDelta {
+        chrono::TimeDelta::days(self.get("journal_days").parse().unwrap_or(180))
     }
 
     /// How long connecting to a server may take.

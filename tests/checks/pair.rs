@@ -151,6 +151,7 @@ pub(crate) fn remote(master: &Installation, name: &str) -> Host {
     as_there("/etc/apache2/conf-available/aegir.conf", "644");
     as_there("/usr/local/lib/aegir/helper", "755");
     as_there("/etc/sudoers.d/aegir", "440");
+    as_there("/etc/sudoers.d/aegir-accounts", "440");
     host.exec(["a2enmod", "-q"].into_iter().chain(MODULES)).ok();
     host.exec(["a2enconf", "-q", "aegir"]).ok();
     host.exec(["apache2ctl", "restart"]).ok();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic where it likes")]
 
 mod breaking;
+mod crowd;
 mod fencing;
 mod gone;
 mod killing;

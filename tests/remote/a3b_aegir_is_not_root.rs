@@ -94,7 +94,7 @@ const ODD: &[(&str, &str)] = &[
     ("ls /var/lib/aegir/apache/live/", "ermission denied"),
     ("echo x >>/etc/apache2/conf-available/aegir.conf", "ermission denied"),
     ("sudo -n /usr/sbin/apache2ctl graceful", "a password is required"),
-    ("sudo -n -u www-data $HELPER version", "a password is required"),
+    ("sudo -n -u nobody $HELPER version", "a password is required"),
 ];
 
 /// A host and the helper there, driven as the account `aegir`.

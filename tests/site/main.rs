@@ -13,6 +13,7 @@ mod life;
 mod malicious;
 mod odd;
 mod original_faults;
+mod stopping;
 mod web_cases;
 mod words;
 

@@ -38,6 +38,8 @@ pub enum Die {
     AfterEvent(u64),
     /// When this step has done everything and nothing says so yet.
     AfterApply(usize),
+    /// When the event of this number is durable somebody presses Ctrl-C, again, and then kills.
+    SignalsAfter(u64),
 }
 
 #[cfg(feature = "testing")]
@@ -60,9 +62,17 @@ impl Faults {
         if self.fail_undo == Some(step) { Err(ordered(step)) } else { Ok(()) }
     }
 
-    pub(super) fn after_event(&self, seq: u64) {
+    pub(super) async fn after_event(&self, seq: u64) {
         if self.die == Some(Die::AfterEvent(seq)) {
             die();
+        }
+        if self.die == Some(Die::SignalsAfter(seq)) {
+            use rustix::process::Signal;
+            // Time enough for the process to hear the first; the others come while it is taking back.
+            for (signal, pause) in [(Signal::INT, 60), (Signal::INT, 15), (Signal::KILL, 0)] {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+                tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+            }
         }
     }
 
@@ -100,7 +110,8 @@ impl Faults {
         Ok(())
     }
 
-    pub(super) fn after_event(&self, _seq: u64) {}
+    #[expect(clippy::unused_async, reason = "the same call as in the testing build")]
+    pub(super) async fn after_event(&self, _seq: u64) {}
 
     pub(super) fn twice(&self) -> bool {
         false

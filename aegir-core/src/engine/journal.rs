@@ -46,7 +46,7 @@ impl TaskJournal {
                 return Err(error);
             }
         };
-        self.faults.after_event(event.seq);
+        self.faults.after_event(event.seq).await;
         // Somebody else may have asked for a stop in between.
         self.catch_up_to(&mut replay, event.seq).await?;
         replay.take(event.seq, kind, entry.receipt.as_ref())?;

@@ -331,7 +331,18 @@ impl Engine {
     /// Ends the task. One that is stuck or waits lets go of all locks but the one on its subject: its world needs a person,
     /// or a server, and nobody else may build on it until then.
     pub(super) async fn finish(&self, verdict: Verdict, summary: &str) -> Result<()> {
-        self.say(&EventKind::TaskFinished { verdict, summary: summary.to_owned() }, Entry::default()).await
+        self.say(&EventKind::TaskFinished { verdict, summary: summary.to_owned() }, Entry::default()).await?;
+        self.prune().await;
+        Ok(())
+    }
+
+    /// Drops what nobody needs of old tasks. This task's end does not depend on it.
+    async fn prune(&self) {
+        if let Ok(now) = self.core.inventory.now().await
+            && let Some(before) = now.checked_sub_signed(self.core.settings.journal_time())
+        {
+            let _ = self.core.inventory.prune(before).await;
+        }
     }
 
     pub(super) async fn say(&self, kind: &EventKind, entry: Entry) -> Result<()> {

@@ -41,14 +41,15 @@ pub(crate) use login::login_link;
 pub(crate) use scope::scope;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::Result;
 use crate::engine::settle;
 use crate::entity::EntityRef;
 use crate::inventory::LeaseMode;
 use crate::plan::{Plan, Planned};
 use crate::service::PlanContext;
 use crate::shared::Core;
+use crate::{Error, ErrorKind, Result};
 
 /// A plan before it is held against the world.
 pub(crate) struct Draft {
@@ -60,7 +61,21 @@ pub(crate) struct Draft {
     reads: Vec<EntityRef>,
 }
 
+/// How long a plan may take: as many servers as there are look side by side, and each of their answers has its own limit.
+const LIMIT: Duration = Duration::from_secs(600);
+
 pub(crate) async fn plan(core: &Arc<Core>, request: &Request) -> Result<Planned> {
+    tokio::time::timeout(LIMIT, draw(core, request)).await.unwrap_or_else(|_| {
+        let subject = request.subject();
+        Err(Error::new(
+            ErrorKind::Timeout,
+            format!("planning for {subject} took longer than {} minutes, and was ended", LIMIT.as_secs() / 60),
+        )
+        .hint("`aegir doctor` shows which server is slow"))
+    })
+}
+
+async fn draw(core: &Arc<Core>, request: &Request) -> Result<Planned> {
     let cx = PlanContext::new(core);
     let draft = match request {
         Request::PrepareMachine(new) => machine_prepare::plan(new, &cx).await,

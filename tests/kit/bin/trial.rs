@@ -1,7 +1,7 @@
 //! `aegir-on-trial`: the `aegir` command with failures that a test orders in `AEGIR_FAULT`.
 //!
 //! A comma-separated list of `fail-before:STEP`, `fail-after:STEP`, `fail-undo:STEP`, `die-event:NUMBER`,
-//! `die-apply:STEP`, `twice`.
+//! `signals-event:NUMBER` (two interrupts and a kill), `die-apply:STEP`, `twice`.
 
 use std::process::ExitCode;
 
@@ -23,6 +23,7 @@ fn faults(orders: &str) -> Faults {
             "fail-after" => faults.fail = Some(Fails::After(number)),
             "fail-undo" => faults.fail_undo = Some(number),
             "die-event" => faults.die = Some(Die::AfterEvent(number as u64)),
+            "signals-event" => faults.die = Some(Die::SignalsAfter(number as u64)),
             "die-apply" => faults.die = Some(Die::AfterApply(number)),
             "twice" => faults.twice = true,
             other => panic!("AEGIR_FAULT holds the unknown order {other}"),

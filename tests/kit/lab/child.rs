@@ -49,6 +49,14 @@ impl Child {
         }
     }
 
+    /// Lets a command go on that a signal stopped; what it runs in stopped with it.
+    pub fn resume(&self) {
+        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = kill_process_group(group, Signal::CONT);
+        }
+        self.signal(Signal::CONT);
+    }
+
     /// `kill -9`, as a crash does it: the command itself dies, what it started lives on.
     pub fn kill(&self) {
         self.signal(Signal::KILL);

@@ -14,6 +14,7 @@ mod names;
 mod packages;
 mod run;
 mod sudo;
+mod tasks;
 
 pub use run::Checked;
 

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::look::look;
+use super::tasks::unfinished;
 use crate::entity::Server;
 use crate::inventory::NotedCheck;
 use crate::name::ServerName;
@@ -17,6 +18,9 @@ use crate::{Error, Result};
 /// How many connections are opened at once. Waiting for a dead server costs nothing, so this is far more than work
 /// is done at once: the dead ones shall delay nobody.
 const CONNECTING: usize = 128;
+
+/// How long the checks of one server may take.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// A server and what its checks found.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -53,9 +57,16 @@ pub(crate) async fn check_servers(core: &Arc<Core>, names: &[ServerName], wanted
     let (doors, turns) = (Semaphore::new(CONNECTING), Semaphore::new(core.settings.parallel().max(1)));
     let all = join_all(chosen.into_iter().map(|server| async {
         let _door = doors.acquire().await.ok();
-        one(core, server, wanted, &turns).await
+        tokio::time::timeout(LIMIT, one(core, server, wanted, &turns)).await.unwrap_or_else(|_| Ok(endless(server)))
     }));
     all.await.into_iter().collect()
+}
+
+/// A server whose checks have no end.
+fn endless(server: &Server) -> Checked {
+    let evidence = format!("the checks took longer than {} minutes, and were ended", LIMIT.as_secs() / 60);
+    let check = Check::fail("limit", evidence, format!("see what keeps {} busy: `top` there", server.name));
+    Checked { server: server.name.clone(), looked: false, checks: vec![check] }
 }
 
 async fn one(core: &Arc<Core>, server: &Server, wanted: &[String], turns: &Semaphore) -> Result<Checked> {
@@ -65,6 +76,9 @@ async fn one(core: &Arc<Core>, server: &Server, wanted: &[String], turns: &Semap
     let (at, looked) = (Utc::now(), facts.is_some());
     let server = Server { facts: facts.or_else(|| server.facts.clone()), ..server.clone() };
     let mut checks = look.judge(&server, &cx).await?;
+    if server.name == ServerName::master() {
+        checks.extend(unfinished(core).await?);
+    }
     if !wanted.is_empty() {
         choose(&mut checks, &server, wanted)?;
     }
