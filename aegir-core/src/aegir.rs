@@ -125,8 +125,7 @@ impl Aegir {
         planned
     }
 
-    /// Notes what the checks of a request's server found while it was planned. One that is being enrolled and came to
-    /// nothing is not known, and its notes are about nothing.
+    /// Notes what the checks of a request's server found while it was planned.
     pub(crate) async fn note_checks_of(&self, request: &Request) {
         if let EntityRef::Server(server) = request.subject() {
             self.note_found(&server).await;

@@ -31,7 +31,10 @@ pub(crate) async fn start(aegir: &Aegir, request: &Request, cancel: &Cancel, see
         });
     }
     let begun = engine::begin(core, request, cancel, see).await;
-    aegir.note_checks_of(request).await;
+    // What was found on a server that is not known, and came to nothing, is about nothing.
+    if matches!(request, Request::VerifyServer { .. }) || matches!(begun, Ok(Begun::Running(_))) {
+        aegir.note_checks_of(request).await;
+    }
     Ok(match begun? {
         Begun::Running(task) => Start::Running(task),
         Begun::Not(planned) => of(*planned),

@@ -229,6 +229,13 @@ impl Installation {
         self.host.http(80, uri, "/")
     }
 
+    /// Retries every task that is stuck; whether none is any more.
+    #[must_use]
+    pub fn take_back_what_is_stuck(&self) -> bool {
+        let stuck = self.json(["task", "list", "--state", "stuck"])["items"].take();
+        stuck.as_array().into_iter().flatten().all(|task| self.aegir(["task", "retry", &task["id"].to_string()]).success())
+    }
+
     /// Everything that a task could have changed.
     #[must_use]
     pub fn world(&self) -> World {
@@ -252,7 +259,7 @@ impl Installation {
     #[must_use]
     pub fn rows(&self) -> String {
         const DUMP: &str = r#"$d = new PDO('sqlite:/var/aegir/aegir.db');
-            foreach ($d->query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name") as $t)
+            foreach ($d->query("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'sqlite_sequence' ORDER BY name") as $t)
                 foreach ($d->query("SELECT * FROM \"$t[0]\"", PDO::FETCH_NUM) as $row) echo $t[0], ' ', json_encode($row), "\n";"#;
         self.host.exec_as("aegir", ["php", "-r", DUMP]).ok()
     }
