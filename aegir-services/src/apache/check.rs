@@ -47,7 +47,7 @@ pub(super) async fn all(config: &Config, server: &Server, answers: &[Output], cx
     } else {
         checks.extend(web_port(config.port, server, &cx.observe_server(server).await?).await?);
     }
-    checks.push(visitors(config, server, answer(3), cx).await?);
+    checks.push(visitors(config, server, answer(4), cx).await?);
     Ok(checks)
 }
 
