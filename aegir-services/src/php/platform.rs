@@ -27,21 +27,24 @@ pub(crate) async fn is_ours(path: &Utf8Path, platform: &Platform, files: &Observ
     Ok(owner == Some(Owner::from(platform)) || text.contains(HEADER))
 }
 
+/// Prints the first of these directories that cannot be written to, of those that are there.
+const UNWRITABLE: &str = r#"for d; do [ ! -e "$d" ] || [ -w "$d" ] || { printf '%s' "$d"; exit 0; }; done"#;
+
 /// Refuses a platform whose directories the account Aegir works as cannot write to. One that is yet to be copied will be ours.
 pub(crate) async fn require_writable(directories: &[Utf8PathBuf], platform: &Platform, server: &Server, files: &Observer) -> Result<()> {
     if files.stat(&platform.path).await?.is_none() {
         return Ok(());
     }
-    for directory in directories {
-        if files.stat(directory).await?.is_some() && !files.ask(&Command::new("test").arg("-w").arg(directory)).await?.ok() {
-            return Err(Error::refused(format!("{directory} on {} cannot be written to by {}", server.name, server.user))
-                .context("server", &server.name)
-                .context("platform", &platform.name)
-                .context("file", directory)
-                .hint(format!("as root: `chown -R {}: {}`", server.user, platform.path)));
-        }
+    let look = Command::new("sh").args(["-c", UNWRITABLE, "unwritable"]).args(directories);
+    let output = files.ask(&look).await?.require_ok(&look, &format!("looking at {} on {}", platform.path, server.name))?;
+    match output.text().as_ref() {
+        "" => Ok(()),
+        directory => Err(Error::refused(format!("{directory} on {} cannot be written to by {}", server.name, server.user))
+            .context("server", &server.name)
+            .context("platform", &platform.name)
+            .context("file", directory)
+            .hint(format!("as root: `chown -R {}: {}`", server.user, platform.path))),
     }
-    Ok(())
 }
 
 /// Prints what by its mode account `$2` may not read on the way to directory `$1` and in it. Nothing: it may read all of it.

@@ -102,7 +102,9 @@ impl Bench {
         let said = |text: &str| Some(Output { status: 0, stdout: text.into(), stderr: Vec::new() });
         let server = FakeServer::new(name.clone(), facts(), &all).answering(move |command| match command.program.as_str() {
             "find" => said(found),
-            "test" => Some(Output { status: i32::from(denied.load(Ordering::SeqCst)), ..Output::default() }),
+            "sh" if command.args.get(2).is_some_and(|name| name == "unwritable") => {
+                said(if denied.load(Ordering::SeqCst) { command.args[3].as_str() } else { "" })
+            }
             "bash" | "sh" | "sync" | "date"
                 if command.program != "sh"
                     || command.args.get(2).is_some_and(|n| ["pack", "sh", "changed", "unreadable"].contains(&n.as_str())) =>

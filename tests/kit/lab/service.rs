@@ -102,7 +102,8 @@ impl Host {
     }
 
     fn try_start(&self, service: Service) -> io::Result<()> {
-        if self.runs(service) {
+        // What was stopped a moment ago may have a process left that was just being made, such as a session's.
+        if self.runs(service) && until("the one before is gone", Duration::from_secs(5), || !self.runs(service)).is_err() {
             return Err(io::Error::other("it runs already"));
         }
         let directory = |path, owner| {
