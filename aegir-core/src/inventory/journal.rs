@@ -276,7 +276,8 @@ pub trait Journal {
     /// Takes a task over, if it still is at the epoch that was seen and not over; `None` when somebody else was quicker.
     /// Its leases are taken again, all of them: [`crate::ErrorKind::Locked`] when another task holds one.
     async fn claim(&self, id: TaskId, seen: u64, worker: &Worker, ttl: Duration) -> Result<Option<Claim>>;
-    /// Says that the worker lives: the claim counts as lost after `ttl` from now.
+    /// Says that the worker lives: the claim counts as lost after `ttl` from now. [`crate::ErrorKind::Superseded`] when
+    /// somebody else took the task over, and no error when its own worker ended it.
     async fn beat(&self, claim: &Claim, ttl: Duration) -> Result<Beat>;
     /// Looks whether the claim still holds and the task is still wanted; writes nothing.
     async fn watch(&self, claim: &Claim) -> Result<Beat>;

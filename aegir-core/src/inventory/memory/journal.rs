@@ -110,13 +110,13 @@ impl Journal for MemoryInventory {
 
     async fn beat(&self, claim: &Claim, ttl: Duration) -> Result<Beat> {
         let mut state = self.state();
-        let stored = state.held(claim)?;
+        let stored = state.claimed(claim)?;
         stored.task.expires = later(ttl);
         Ok(Beat { cancelled: stored.standing.cancelled })
     }
 
     async fn watch(&self, claim: &Claim) -> Result<Beat> {
-        Ok(Beat { cancelled: self.state().held(claim)?.standing.cancelled })
+        Ok(Beat { cancelled: self.state().claimed(claim)?.standing.cancelled })
     }
 
     async fn append(&self, claim: &Claim, kind: &EventKind, entry: &Entry) -> Result<Event> {

@@ -55,6 +55,12 @@ impl State {
         self.tasks.iter_mut().find(|stored| stored.task.id == id).ok_or_else(|| no_task(id))
     }
 
+    /// The task, if nobody else took it over.
+    fn claimed(&mut self, claim: &Claim) -> Result<&mut Stored> {
+        let stored = self.stored(claim.task)?;
+        if stored.task.epoch == claim.epoch { Ok(stored) } else { Err(superseded(claim)) }
+    }
+
     /// The task, if the claim on it still holds.
     fn held(&mut self, claim: &Claim) -> Result<&mut Stored> {
         let stored = self.stored(claim.task)?;

@@ -99,15 +99,16 @@ impl OrmInventory {
             .and(task::Column::Epoch.eq(number(claim.epoch)?))
             .and(task::Column::State.eq(TaskState::Running.as_str()));
         let update = task::Entity::update_many().col_expr(task::Column::Expires, Expr::value(time(until))).filter(held);
-        if self.run(|| update.clone().exec(db)).await?.rows_affected == 0 {
-            return Err(superseded(claim));
-        }
+        self.run(|| update.clone().exec(db)).await?;
         self.look(claim).await
     }
 
-    /// Looks whether the claim holds, and whether the task is still wanted.
+    /// Looks whether the claim holds, and whether the task is still wanted. One whose own worker ended it was taken by nobody.
     pub(super) async fn look(&self, claim: &Claim) -> Result<Beat> {
-        let row = self.held(claim, self.pulse().await?).await?;
+        let row = self.task_row(claim.task, self.pulse().await?).await?;
+        if row.epoch != number(claim.epoch)? {
+            return Err(superseded(claim));
+        }
         Ok(Beat { cancelled: Standing::parse(&row.standing).is_some_and(|standing| standing.cancelled) })
     }
 }
