@@ -55,13 +55,14 @@ pub(crate) async fn run(wanted: &Wanted, args: &ChangeArgs, session: &Session) -
         let planned = signals.unless(aegir.plan(&wanted.request)).await?;
         return look(&planned, args, session);
     }
-    tell(&signals.unless(aegir.make_way(&wanted.request)).await?, session);
+    let way = signals.unless(aegir.make_way(&wanted.request)).await?;
+    tell(&way.recovered, session);
     if wanted.ask || args.no_wait {
         return agree(wanted, args, session, &mut signals).await;
     }
     let (next, mut title) = (wanted.next.as_deref(), String::new());
     let cancel = Cancel::default();
-    let begun = aegir.start(&wanted.request, &cancel, |planned| {
+    let begun = aegir.start(way, &cancel, |planned| {
         planned.warnings.iter().for_each(|warning| session.ui.warn(warning));
         title.clone_from(&planned.title);
         Ok(true)

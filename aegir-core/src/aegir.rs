@@ -7,7 +7,7 @@ use futures::stream::Stream;
 
 use crate::Result;
 use crate::connections::Connections;
-use crate::engine::{self, Cancel, Faults, Heart, Outcome, Recovered, RunningTask};
+use crate::engine::{self, Cancel, Faults, Heart, Outcome, Recovered, RunningTask, Way};
 use crate::entity::{EntityRef, Transport};
 use crate::inventory::{Inventory, TaskId};
 use crate::many::{self, News};
@@ -159,8 +159,8 @@ impl Aegir {
     /// Locks what a request is about, plans it under the locks, and runs the plan. `see` sees the plan first and must not
     /// wait for anybody: an error from it ends this, `false` leaves the plan to the caller. What does not run leaves no
     /// trace. Whoever wants to think about a plan uses [`Aegir::plan_to_submit`], holding no lock, then [`Aegir::submit`].
-    pub async fn start(&self, request: &Request, cancel: &Cancel, see: impl FnOnce(&Planned) -> Result<bool>) -> Result<Start> {
-        start::start(self, request, cancel, see).await
+    pub async fn start(&self, way: Way, cancel: &Cancel, see: impl FnOnce(&Planned) -> Result<bool>) -> Result<Start> {
+        start::start(self, &way, cancel, see).await
     }
 
     /// Plans requests and carries them out, several at once, each on its own: a dead server delays nobody else's. The
@@ -196,10 +196,8 @@ impl Aegir {
 
     /// Before a request is planned: ends every task whose worker is dead, and those that wait for a server which the
     /// request needs. [`crate::ErrorKind::Unreachable`] when what it is about is left half-way and cannot be put right yet.
-    pub async fn make_way(&self, request: &Request) -> Result<Vec<Recovered>> {
-        let mut recovered = engine::recover(&self.core).await?;
-        recovered.extend(engine::make_way(&self.core, &task::scope(&self.core, request).await?).await?);
-        Ok(recovered)
+    pub async fn make_way(&self, request: &Request) -> Result<Way> {
+        engine::clear(&self.core, request).await
     }
 
     /// Stops a task, whoever works on it: it is in the journal when this returns, and nothing of the task begins any more.

@@ -65,8 +65,8 @@ struct One<'a> {
 
 impl One<'_> {
     async fn carry_out(&mut self, request: &Request) -> Result<Outcome> {
-        self.aegir.make_way(request).await?;
-        let begun = self.aegir.start(request, self.cancel, |planned| {
+        let way = self.aegir.make_way(request).await?;
+        let begun = self.aegir.start(way, self.cancel, |planned| {
             self.warnings.clone_from(&planned.warnings);
             Ok(true)
         });

@@ -1,8 +1,8 @@
-//! From a request to a running task: lock, plan under the locks, run; or plan, let somebody agree, submit.
+//! From a request to a running task: clear its way, lock, plan under the locks, run; or plan, let somebody agree, submit.
 
 use crate::Result;
 use crate::aegir::Aegir;
-use crate::engine::{self, Begun, Cancel, RunningTask};
+use crate::engine::{self, Begun, Cancel, RunningTask, Way};
 use crate::plan::Planned;
 use crate::task::Request;
 
@@ -19,8 +19,8 @@ pub enum Start {
 }
 
 /// Shows `see` the plan before it runs: an error stops here, `false` keeps the plan.
-pub(crate) async fn start(aegir: &Aegir, request: &Request, cancel: &Cancel, see: impl FnOnce(&Planned) -> Result<bool>) -> Result<Start> {
-    let core = &aegir.core;
+pub(crate) async fn start(aegir: &Aegir, way: &Way, cancel: &Cancel, see: impl FnOnce(&Planned) -> Result<bool>) -> Result<Start> {
+    let (core, request) = (&aegir.core, &way.request);
     if request.is_offline() {
         // What unfinished tasks hold is given up first, and that only once the plan is agreed to.
         let planned = cancel.unless_asked(aegir.plan_to_submit(request)).await?;
@@ -30,7 +30,7 @@ pub(crate) async fn start(aegir: &Aegir, request: &Request, cancel: &Cancel, see
             false => of(planned),
         });
     }
-    let begun = engine::begin(core, request, cancel, see).await;
+    let begun = engine::begin(core, way, cancel, see).await;
     // What was found on a server that is not known, and came to nothing, is about nothing.
     if matches!(request, Request::VerifyServer { .. }) || matches!(begun, Ok(Begun::Running(_))) {
         aegir.note_checks_of(request).await;

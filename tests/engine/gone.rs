@@ -161,7 +161,7 @@ impl Fleet {
 }
 
 async fn run(aegir: &Aegir, request: &Request) -> Result<Outcome> {
-    match aegir.start(request, &Default::default(), |_| Ok(true)).await? {
+    match aegir.start(aegir.make_way(request).await?, &Default::default(), |_| Ok(true)).await? {
         Start::Running(task) => task.outcome().await,
         other => panic!("{other:?}"),
     }
@@ -178,7 +178,7 @@ async fn what_waits_for_it_ends_when_it_is_deleted() {
         assert_eq!(planned.gone, [name("web1")]);
         let told = |warning: &String| warning.contains("task 1 ") && warning.contains("/srv/made4") && warning.contains("/srv/made2");
         assert!(planned.warnings.iter().any(told), "{:?}", planned.warnings);
-        assert!(aegir.make_way(&offline("web1")).await.unwrap().is_empty());
+        assert!(aegir.make_way(&offline("web1")).await.unwrap().recovered.is_empty());
         assert_eq!(fleet.states().await, [TaskState::Waiting], "nothing ends before somebody agreed");
         let outcome = aegir.submit(planned).await.unwrap().outcome().await.unwrap();
         assert!(matches!(outcome, Outcome::Done { warnings: 0, .. }), "{outcome:?}");

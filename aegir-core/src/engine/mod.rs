@@ -20,11 +20,12 @@ pub use fault::{Die, Fails};
 pub use outcome::{Cancel, Outcome, RunningTask};
 pub use recover::Recovered;
 pub use state::Replay;
+pub use submit::Way;
 
 pub(crate) use give_up::{give_up, left_on, reached, unfinished};
 pub(crate) use journal::TaskJournal;
 pub(crate) use pulse::Heart;
 pub(crate) use recover::{cancel, close, make_way, recover, recover_all, retry};
 pub(crate) use settle::{check_basis, settle};
-pub(crate) use submit::{Begun, begin, submit};
+pub(crate) use submit::{Begun, begin, clear, submit};
 pub(crate) use worker::this_process;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::outcome::{Cancel, RunningTask};
+use super::recover::Recovered;
 use super::run::{Claimed, start};
 use super::{check_basis, give_up, make_way, reached, recover};
 use crate::entity::EntityRef;
@@ -22,21 +23,29 @@ pub(crate) enum Begun {
     Running(RunningTask),
 }
 
+/// A request that nothing is in the way of: what dead workers left, and what waits for servers that it needs, is ended.
+#[derive(Debug)]
+#[must_use]
+pub struct Way {
+    pub(crate) request: Request,
+    /// What was ended, and how.
+    pub recovered: Vec<Recovered>,
+    scope: Vec<EntityRef>,
+}
+
+/// Ends what is in the way of a request.
+pub(crate) async fn clear(core: &Arc<Core>, request: &Request) -> Result<Way> {
+    let mut recovered = recover(core).await?;
+    let scope = task::scope(core, request).await?;
+    recovered.extend(make_way(core, &scope).await?);
+    Ok(Way { request: request.clone(), recovered, scope })
+}
+
 /// Locks what a request is about, plans it under the locks, and runs the plan. `see` sees the plan first, and decides; it
 /// must not wait for anybody. What does not run leaves no trace.
-pub(crate) async fn begin(
-    core: &Arc<Core>,
-    request: &Request,
-    cancel: &Cancel,
-    see: impl FnOnce(&Planned) -> Result<bool>,
-) -> Result<Begun> {
-    let scope = cancel.unless_asked(async {
-        recover(core).await?;
-        let scope = task::scope(core, request).await?;
-        make_way(core, &scope).await?;
-        Ok(scope)
-    });
-    let (subject, scope) = (request.subject(), scope.await?);
+pub(crate) async fn begin(core: &Arc<Core>, way: &Way, cancel: &Cancel, see: impl FnOnce(&Planned) -> Result<bool>) -> Result<Begun> {
+    let (request, scope) = (&way.request, way.scope.clone());
+    let subject = request.subject();
     let others = scope.into_iter().filter(|entity| *entity != subject).map(|entity| (entity, LeaseMode::Shared));
     let new = NewTask {
         kind: request.kind().to_owned(),

@@ -7,6 +7,24 @@
 #
 # Status 0: done. 3: refused or failed, with the cause on standard output in fields between tabs: what, file, line, text.
 # 2: no such verb, or arguments that it does not take.
+
+# Whether only root could have written this program, by its place.
+sub kept {
+  for my $path ($0, $0 =~ m{^(.+)/[^/]+\z} ? $1 : '/') {
+    my @is = lstat $path or return 0;
+    return 0 if $is[4] != 0 || -l _ || $is[2] & 022
+  }
+  1
+}
+
+# Answered before the rest of this program is read: every look at a server asks it.
+BEGIN {
+  if (@ARGV == 1 && $ARGV[0] eq 'version') {
+    print join("\t", 'aegir-helper', @AEGIR{'protocol', 'build', 'config'}, kept() ? "root's" : "not root's"), "\n";
+    exit 0
+  }
+}
+
 use strict;
 use warnings;
 use Fcntl qw(:DEFAULT :flock :mode);
@@ -161,20 +179,6 @@ sub holder {
   for my $pid (sort { $a <=> $b } grep { /^\d+\z/ } readdir $all) { return program($pid) . " (process $pid)" if holds($pid, %socket) }
   'another program'
 }
-
-# Whether only root could have written this program, by its place.
-sub kept {
-  for my $path ($0, $0 =~ m{^(.+)/[^/]+\z} ? $1 : '/') {
-    my @is = lstat $path or return 0;
-    return 0 if $is[4] != 0 || -l _ || $is[2] & 022
-  }
-  1
-}
-
-verb 'version', sub {
-  print join("\t", 'aegir-helper', @AEGIR{'protocol', 'build', 'config'}, kept() ? "root's" : "not root's"), "\n";
-  0
-};
 
 verb 'port', sub {
   my $port = shift // '';

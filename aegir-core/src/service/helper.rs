@@ -40,7 +40,7 @@ pub(crate) fn text(verbs: &[String], server: &Server) -> Result<Content> {
         known.push_str(&format!(", {key} => '{}'", quoted(value)?));
     }
     Ok(Content::plain(format!(
-        "#!/usr/bin/perl -T\n# Written by Aegir: changes here are lost.\nour %AEGIR = (protocol => {PROTOCOL}{known});\n{body}"
+        "#!/usr/bin/perl -T\n# Written by Aegir: changes here are lost.\nour %AEGIR; BEGIN {{ %AEGIR = (protocol => {PROTOCOL}{known}) }}\n{body}"
     )))
 }
 

@@ -110,8 +110,7 @@ impl Application for Drupal {
         match operation {
             Operation::VerifyPlatform { platform, server, code } => {
                 let files = cx.observe(&server.name).await?;
-                php::require_writable(&[platform.docroot().join("sites")], platform, server, &files).await?;
-                php::require_served(platform, server, code, &files).await?;
+                php::require_usable(&[platform.docroot().join("sites")], platform, server, code, &files).await?;
                 let steps = Steps::new(server, Owner::from(*platform));
                 let sites = php::sites_file(steps, platform, SITES, &files, cx).await?.done();
                 Ok(php::credentials_directory(server)?.and_then(sites))

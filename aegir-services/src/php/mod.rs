@@ -33,7 +33,7 @@ pub use sites::EnterAddresses;
 pub(crate) use credentials::directory as credentials_directory;
 pub(crate) use docroot::{DOCROOTS, below};
 pub(crate) use driver::{login_link, php_of};
-pub(crate) use platform::{is_ours, require_served, require_writable, sites_file, sites_file_removal};
+pub(crate) use platform::{is_ours, require_usable, sites_file, sites_file_removal};
 pub(crate) use remove::{quiesce, removal};
 pub(crate) use scan::{Found, Scan};
 pub(crate) use script::Script;

@@ -50,14 +50,14 @@ pub(crate) async fn require_writable(directories: &[Utf8PathBuf], platform: &Pla
 /// Prints what by its mode account `$2` may not read on the way to directory `$1` and in it. Nothing: it may read all of it.
 const CLOSED: &str = r#"set -f; IFS=/
 cd -- "$1" || { printf '%s' "$1"; exit 0; }
-mine() { find "$@" ! \( -perm "-o=$may" -o -group "$account" -perm "-g=$may" -o -user "$account" -perm "-u=$may" \) -print -quit 2>&1; }
-account=$2 may=x way=
+may() { printf '%s' "-perm -o=$1 -o -group $2 -perm -g=$1 -o -user $2 -perm -u=$1"; }
+x=$(may x "$2") rx=$(may rx "$2") r=$(may r "$2") way=
 for part in ${1#/}; do way=$way/$part; set -- "$@" "$way"; done
 shift 2
-found=$(mine "$@" -maxdepth 0)
-may=rx; [ "$found" ] || found=$(mine . -path ./sites -prune -o -name '.?*' -prune -o -type d)
-may=r; [ "$found" ] || [ ! -e index.php ] || found=$(mine index.php -maxdepth 0)
-printf '%s' "$found""#;
+if [ -e index.php ]; then set -- "$@" index.php; fi
+IFS=' '
+find "$@" . \( -path '/*' \( $x -o -print -quit \) -prune \) -o -path index.php \( $r -o -print -quit \) \
+    -o -path ./sites -prune -o -name '.?*' -prune -o -type d ! \( $rx \) -print -quit 2>&1"#;
 
 /// Looks at the code as the account that serves it: prints the directory on the way to it, or in it, that this account
 /// cannot enter, or the front page that it cannot read. Dearer, and right also where more than modes decide.
@@ -68,8 +68,22 @@ cd -- "$1" || exit 1
 found=$(find . -path ./sites -prune -o -name '.?*' -prune -o -type d ! \( -readable -executable \) -print -quit 2>/dev/null)
 [ -z "$found" ] || printf '%s' "$1/${found#./}""#;
 
+/// Refuses a platform whose directories Aegir cannot write to, or whose code the web server cannot read. Looks side by side.
+pub(crate) async fn require_usable(
+    directories: &[Utf8PathBuf],
+    platform: &Platform,
+    server: &Server,
+    code: &Code,
+    files: &Observer,
+) -> Result<()> {
+    // Both to their end: which of two faults is told first must not depend on which look was quicker.
+    let (writable, served) =
+        futures::join!(require_writable(directories, platform, server, files), require_served(platform, server, code, files));
+    writable.and(served)
+}
+
 /// Refuses code that the web server cannot read: every page of its sites would be a 403, and installers would say worse.
-pub(crate) async fn require_served(platform: &Platform, server: &Server, code: &Code, files: &Observer) -> Result<()> {
+async fn require_served(platform: &Platform, server: &Server, code: &Code, files: &Observer) -> Result<()> {
     let (docroot, account) = (platform.docroot(), server.web_account());
     if files.stat(&docroot).await?.is_some() {
         let closed_to = Command::new("sh").args(["-c", CLOSED, "unreadable"]).arg(&docroot).arg(account);

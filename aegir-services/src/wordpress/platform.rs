@@ -25,8 +25,7 @@ pub(super) async fn verify(platform: &Platform, server: &Server, code: &Code, cx
     let directories = [docroot.join("sites"), docroot.join("wp-content/mu-plugins")];
     let mut writable = vec![docroot.clone(), docroot.join("wp-content")];
     writable.extend(directories.iter().cloned());
-    php::require_writable(&writable, platform, server, &files).await?;
-    php::require_served(platform, server, code, &files).await?;
+    php::require_usable(&writable, platform, server, code, &files).await?;
     let config = dispatcher(platform);
     if !php::is_ours(&config, platform, &files, cx).await? {
         return Err(Error::refused(format!(

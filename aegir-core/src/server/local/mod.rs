@@ -2,6 +2,7 @@
 
 mod child;
 mod file;
+mod names;
 mod place;
 mod removal;
 
@@ -9,8 +10,7 @@ use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Id, Inquiry, Output, OwnedPath, Permissions, Reply, Server, Stream,
-    Tunnel, account,
+    Command, DirSpec, Facts, Fetched, FileKind, FileSpec, FileStat, Inquiry, Output, OwnedPath, Reply, Server, Stream, Tunnel, account,
 };
 use crate::name::ServerName;
 use crate::server::drain::{Stop, too_much};
@@ -104,26 +104,6 @@ impl LocalServer {
             Err(Stop::Broke(error)) => Err(self.problem(command, "talking to it failed").because(error)),
         }
     }
-
-    /// Resolves names by the machine's own name service.
-    async fn id(&self, database: &'static str, id: Option<&Id>) -> Result<Option<u32>> {
-        let name = match id {
-            None => return Ok(None),
-            Some(Id::Number(number)) => return Ok(Some(*number)),
-            Some(Id::Name(name)) => name,
-        };
-        let output = self.run(&Command::new("getent").args([database, name])).await?;
-        let text = output.text();
-        text.split(':').nth(2).and_then(|n| n.parse().ok()).map(Some).ok_or_else(|| {
-            Error::refused(format!("server {} has no {database} entry {name}", self.name))
-                .context("server", &self.name)
-                .hint(format!("`getent {database} {name}` must print it"))
-        })
-    }
-
-    async fn owner_ids(&self, permissions: &Permissions) -> Result<(Option<u32>, Option<u32>)> {
-        Ok((self.id("passwd", permissions.owner.as_ref()).await?, self.id("group", permissions.group.as_ref()).await?))
-    }
 }
 
 #[async_trait]
@@ -167,7 +147,7 @@ impl Server for LocalServer {
 
     async fn stat(&self, path: &Utf8Path) -> Result<Option<FileStat>> {
         let Some((kind, stat)) = self.files("looking at", path, file::stat).await? else { return Ok(None) };
-        let group = group_name(self, stat.st_gid).await?;
+        let group = self.group_name(stat.st_gid).await?;
         let size = if kind == FileKind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 };
         Ok(Some(FileStat { kind, mode: stat.st_mode & 0o7777, uid: stat.st_uid, gid: stat.st_gid, group, size }))
     }
@@ -216,25 +196,10 @@ impl Server for LocalServer {
     }
 }
 
-async fn group_name(server: &LocalServer, gid: u32) -> Result<String> {
-    use std::collections::HashMap;
-    use std::sync::{Mutex, OnceLock, PoisonError};
-    // Group numbers keep their names for as long as a process lives; asking once is enough.
-    static NAMES: OnceLock<Mutex<HashMap<u32, String>>> = OnceLock::new();
-    let names = NAMES.get_or_init(Mutex::default);
-    if let Some(name) = names.lock().unwrap_or_else(PoisonError::into_inner).get(&gid) {
-        return Ok(name.clone());
-    }
-    let output = server.run(&Command::new("getent").args(["group", &gid.to_string()])).await?;
-    let name = output.text().split(':').next().unwrap_or_default().trim().to_owned();
-    names.lock().unwrap_or_else(PoisonError::into_inner).insert(gid, name.clone());
-    Ok(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::Input;
+    use crate::server::{Input, Permissions};
 
     fn here() -> (tempfile::TempDir, LocalServer, Utf8PathBuf) {
         let dir = tempfile::tempdir().unwrap();
