@@ -64,6 +64,15 @@ fn b15_closed_trees(aegir: &Installation) {
     let copy = ["platform", "add", "copied", "--path", "/var/aegir/platforms/copied", "--server", "server_master", "--from", "/srv/closed"];
     mended("/srv/closed", aegir.aegir(copy));
     aegir.aegir(copy).ok();
+    // Libraries beside the document root are code too; what else lies there is nobody's business.
+    let project = "/var/aegir/platforms/project";
+    let make = format!(
+        "mkdir -p {project}/vendor/a/b {project}/private && cp -a {tree} {project}/web && chmod 0700 {project}/vendor/a/b {project}/private"
+    );
+    aegir.host.exec_as("aegir", ["sh", "-c", &make]).ok();
+    let add = ["platform", "add", "project", "--path", project, "--server", "server_master"];
+    mended(&format!("{project}/vendor/a/b"), aegir.aegir(add));
+    aegir.aegir(add).ok();
 }
 
 /// B45: PHP that is kept out of the code says so.

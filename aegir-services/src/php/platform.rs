@@ -47,26 +47,29 @@ pub(crate) async fn require_writable(directories: &[Utf8PathBuf], platform: &Pla
     }
 }
 
-/// Prints what by its mode account `$2` may not read on the way to directory `$1` and in it. Nothing: it may read all of it.
+/// Prints what by its mode account `$2` may not read on the way to directory `$1`, and in it and `$3` as far down as packages
+/// lie. Nothing: it may read all of it. What lies deeper has its modes from the package that it came with.
 const CLOSED: &str = r#"set -f; IFS=/
 cd -- "$1" || { printf '%s' "$1"; exit 0; }
 may() { printf '%s' "-perm -o=$1 -o -group $2 -perm -g=$1 -o -user $2 -perm -u=$1"; }
 x=$(may x "$2") rx=$(may rx "$2") r=$(may r "$2") way=
 for part in ${1#/}; do way=$way/$part; set -- "$@" "$way"; done
-shift 2
-if [ -e index.php ]; then set -- "$@" index.php; fi
+libraries=$3; shift 3
+for also in index.php "$libraries"; do if [ -e "$also" ]; then set -- "$@" "$also"; fi; done
 IFS=' '
-find "$@" . \( -path '/*' \( $x -o -print -quit \) -prune \) -o -path index.php \( $r -o -print -quit \) \
+find "$@" . -maxdepth 3 \( -path '/*' \( $x -o -print -quit \) -prune \) -o -path index.php \( $r -o -print -quit \) \
     -o -path ./sites -prune -o -name '.?*' -prune -o -type d ! \( $rx \) -print -quit 2>&1"#;
 
-/// Looks at the code as the account that serves it: prints the directory on the way to it, or in it, that this account
+/// Looks at the same as the account that serves it: prints the directory on the way to it, or in it, that this account
 /// cannot enter, or the front page that it cannot read. Dearer, and right also where more than modes decide.
 const UNREADABLE: &str = r#"way=; set -f; IFS=/
 for part in ${1#/}; do way=$way/$part; [ -x "$way" ] || { printf '%s' "$way"; exit 0; }; done
 cd -- "$1" || exit 1
 [ ! -e index.php ] || [ -r index.php ] || { printf '%s/index.php' "$1"; exit 0; }
-found=$(find . -path ./sites -prune -o -name '.?*' -prune -o -type d ! \( -readable -executable \) -print -quit 2>/dev/null)
-[ -z "$found" ] || printf '%s' "$1/${found#./}""#;
+docroot=$1 libraries=$2; set -- .
+[ ! -e "$libraries" ] || set -- . "$libraries"
+found=$(find "$@" -maxdepth 3 -path ./sites -prune -o -name '.?*' -prune -o -type d ! \( -readable -executable \) -print -quit 2>/dev/null)
+[ -z "$found" ] || printf '%s' "$docroot/${found#./}""#;
 
 /// Refuses a platform whose directories Aegir cannot write to, or whose code the web server cannot read. Looks side by side.
 pub(crate) async fn require_usable(
@@ -85,15 +88,20 @@ pub(crate) async fn require_usable(
 /// Refuses code that the web server cannot read: every page of its sites would be a 403, and installers would say worse.
 async fn require_served(platform: &Platform, server: &Server, code: &Code, files: &Observer) -> Result<()> {
     let (docroot, account) = (platform.docroot(), server.web_account());
+    let libraries = libraries(platform);
     if files.stat(&docroot).await?.is_some() {
-        let closed_to = Command::new("sh").args(["-c", CLOSED, "unreadable"]).arg(&docroot).arg(account);
+        let closed_to = Command::new("sh").args(["-c", CLOSED, "unreadable"]).arg(&docroot).arg(account).arg(&libraries);
         if files.ask(&closed_to).await?.text().is_empty() {
             return Ok(());
         }
-        let look = Command::new("sh").args(["-c", UNREADABLE, "unreadable"]).arg(&docroot).account(account);
+        let look = Command::new("sh").args(["-c", UNREADABLE, "unreadable"]).arg(&docroot).arg(&libraries).account(account);
         let output = files.ask(&look).await?.require_ok(&look, &format!("looking at {docroot} on {} as {account}", server.name))?;
         let found = output.text();
-        return if found.is_empty() { Ok(()) } else { Err(closed(Utf8Path::new(&found), platform, &server.name, account)) };
+        let place = match found.strip_prefix(docroot.join(&libraries).as_str()) {
+            Some(below) if !libraries.as_str().is_empty() => Utf8PathBuf::from(format!("{}/vendor{below}", platform.path)),
+            _ => Utf8PathBuf::from(&*found),
+        };
+        return if found.is_empty() { Ok(()) } else { Err(closed(&place, platform, &server.name, account)) };
     }
     // It will be copied with its modes, and belong to Aegir.
     let docroot = code.docroot(&platform.codebase);
@@ -105,6 +113,12 @@ async fn require_served(platform: &Platform, server: &Server, code: &Code, files
         }
     }
     Ok(())
+}
+
+/// Where Composer keeps libraries beside the document root, as seen from there; empty where they are in it.
+fn libraries(platform: &Platform) -> Utf8PathBuf {
+    let depth = platform.codebase.docroot.components().count();
+    if depth == 0 { Utf8PathBuf::new() } else { Utf8PathBuf::from("../".repeat(depth) + "vendor") }
 }
 
 fn closed(place: &Utf8Path, platform: &Platform, server: &ServerName, account: &str) -> Error {
