@@ -7,6 +7,7 @@
 
 mod content;
 mod helper;
+mod overriding;
 mod quote;
 mod source;
 

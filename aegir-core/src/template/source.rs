@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use handlebars::Handlebars;
+use handlebars::{Handlebars, Template};
 
 use super::content::Content;
 use super::helper::{SECRETS, UNSAFE, engine};
+use super::overriding;
 use crate::secret::Sealed;
 use crate::{Error, ErrorKind, Result};
 
@@ -71,10 +72,13 @@ impl Templates {
     pub fn source(&self, name: &str) -> Result<(String, Origin)> {
         let builtin = self.builtin(name)?;
         let Some(path) = self.override_path(name) else { return Ok((builtin.to_owned(), Origin::BuiltIn)) };
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Ok((text, Origin::Override(path))),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok((builtin.to_owned(), Origin::BuiltIn)),
-            Err(e) => Err(Error::failed(format!("reading the template override {path}")).context("file", path).because(e)),
+        match overriding::read(&path) {
+            Ok(Some(text)) => Ok((text, Origin::Override(path))),
+            Ok(None) => Ok((builtin.to_owned(), Origin::BuiltIn)),
+            Err(why) => Err(Error::refused(format!("reading the template override {path}"))
+                .context("file", &path)
+                .because(why)
+                .hint(format!("mend it, or remove it and the built-in one is used: `rm {path}`"))),
         }
     }
 
@@ -145,7 +149,9 @@ impl Templates {
         let key = format!("{name} {}", blake3::hash(text.as_bytes()).to_hex());
         if !self.engine.read().unwrap_or_else(PoisonError::into_inner).has_template(&key) {
             let mut engine = self.engine.write().unwrap_or_else(PoisonError::into_inner);
-            engine.register_template_string(&key, text).map_err(|e| e.to_string())?;
+            let template = Template::compile(text).map_err(|e| e.to_string().replace(&key, name))?;
+            overriding::refuse_partials(&template)?;
+            engine.register_template(&key, template);
         }
         let mut data = serde_json::to_value(data).map_err(|e| e.to_string())?;
         if let Some(variables) = data.as_object_mut() {
@@ -153,7 +159,7 @@ impl Templates {
         }
         let context = handlebars::Context::from(data);
         let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner);
-        engine.render_with_context(&key, &context).map_err(|e| e.to_string())
+        engine.render_with_context(&key, &context).map_err(|e| e.to_string().replace(&key, name))
     }
 }
 
@@ -190,6 +196,35 @@ mod tests {
         assert!(templates("{{y}}").render("t", &data, &[]).is_err(), "a missing variable is an error");
         assert!(templates("{{apache y}}").render("t", &data, &[]).is_err());
         assert!(templates("{{secret_php \"pw\"}}").render("t", &data, &[]).is_err());
+    }
+
+    #[test]
+    fn what_is_no_template_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let templates = Templates::new(BTreeMap::from([("t", "built in")]), Some(path.clone()));
+        let file = path.join("t.hbs");
+        let refused = |because: &str| {
+            let error = templates.render("t", &serde_json::json!({}), &[]).unwrap_err();
+            assert!(error.message().contains("t.hbs") && error.chain().join(": ").contains(because), "{error:?}");
+            assert!(!error.hints().is_empty() && !error.chain().join(": ").contains(&blake3::hash(b"").to_hex()[..8]), "{error:?}");
+            std::fs::remove_file(&file).unwrap();
+        };
+        std::fs::write(&file, "{{#*inline \"a\"}}{{> a}}{{/inline}}{{> a}}").unwrap();
+        refused("partials");
+        std::fs::write(&file, "{{#if x}}{{#each y}}{{> b}}{{/each}}{{/if}}").unwrap();
+        refused("partials");
+        std::fs::write(&file, "{{#if x}}".repeat(200) + &"{{/if}}".repeat(200)).unwrap();
+        refused("inside one another");
+        rustix::fs::mknodat(rustix::fs::CWD, file.as_std_path(), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        refused("no regular file");
+        std::fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
+        refused("larger than");
+        std::os::unix::fs::symlink("nowhere", &file).unwrap();
+        refused("leads nowhere");
+        std::fs::write(&file, [0xff]).unwrap();
+        refused("UTF-8");
+        assert_eq!(templates.render("t", &serde_json::json!({}), &[]).unwrap().shown(), "built in");
     }
 
     #[test]
