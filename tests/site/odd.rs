@@ -21,6 +21,7 @@ fn odd_hosts_trees_and_php_end_right_or_with_the_cause() {
     let aegir = Installation::with_wordpress(BINARY);
     b39_long_hosts(&aegir);
     b15_closed_trees(&aegir);
+    closed_ways(&aegir);
     b45_open_basedir(&aegir);
 }
 
@@ -48,7 +49,10 @@ fn b15_closed_trees(aegir: &Installation) {
     let add = ["platform", "add", "closed", "--path", tree, "--server", "server_master"];
     let mended = |place: &str, refused: aegir_testkit::lab::Run| {
         assert_eq!(refused.status, 8, "{}", refused.stderr);
-        let hint = format!("`chmod -R go+rX {place}`");
+        let hint = match refused.stderr.contains("-prune") {
+            true => format!("`find {place} -path {place}/sites -prune -o -exec chmod go+rX {{}} +`"),
+            false => format!("`chmod -R go+rX {place}`"),
+        };
         assert!(refused.stderr.contains(&format!("www-data, who serves sites, may not read {place}")), "{}", refused.stderr);
         assert!(refused.stderr.contains(&hint), "{}", refused.stderr);
         aegir.host.exec_as("aegir", ["sh", "-c", hint.trim_matches('`')]).ok();
@@ -75,9 +79,29 @@ fn b15_closed_trees(aegir: &Installation) {
     aegir.aegir(add).ok();
 }
 
+/// What nobody lets us into is named with the command that lets us in, and that command harms no site.
+fn closed_ways(aegir: &Installation) {
+    aegir.install("one.example.com", "One").ok();
+    let before = aegir.page("one.example.com");
+    let mended = |breaks: &str, args: &[&str], hint: &str, as_root: bool| {
+        aegir.host.exec(["sh", "-c", breaks]).ok();
+        let run = aegir.aegir(args.iter().copied());
+        assert!(!run.success() && run.stderr.contains(&format!("`{hint}`")), "{breaks}: {}", run.stderr);
+        aegir.host.exec_as(if as_root { "root" } else { "aegir" }, ["sh", "-c", hint]).ok();
+        aegir.aegir(args.iter().copied()).ok();
+        let page = aegir.page("one.example.com");
+        assert_eq!((page.status, &page.body), (200, &before.body), "{breaks}");
+    };
+    let sites = "/var/aegir/platforms/wp/sites";
+    let site = format!("{sites}/one.example.com");
+    let verify = ["site", "verify", "one.example.com"];
+    mended(&format!("chown root: {sites}"), &["platform", "verify", "wp"], &format!("chown aegir {sites}"), true);
+    mended(&format!("chmod 000 {site}"), &verify, &format!("chmod u+rwX {site}"), false);
+    mended(&format!("chown root {site} && chmod 0700 {site}"), &verify, &format!("chown aegir {site}"), true);
+}
+
 /// B45: PHP that is kept out of the code says so.
 fn b45_open_basedir(aegir: &Installation) {
-    aegir.install("one.example.com", "One").ok();
     let ini = aegir.host.exec(["sh", "-c", "echo /etc/php/*/cli/conf.d"]).ok();
     let ini = format!("{}/99-kept.ini", ini.trim());
     aegir.host.write(&ini, "open_basedir = /usr/share/php\n");

@@ -108,6 +108,30 @@ fn b41_b42_b50_what_others_configured_is_named() {
 }
 
 /// PHP-FPM is where its pools say, whatever they are called; and who holds Apache's port is named.
+/// Root's copies of the configuration are gone, as on a machine that was restored without them.
+#[test]
+fn what_is_written_and_not_served_is_noticed_and_mended() {
+    let aegir = with_site();
+    aegir.host.exec(["rm", "-rf", "/var/lib/aegir/apache"]).ok();
+    aegir.host.exec(["apache2ctl", "graceful"]).ok();
+    while aegir.page("one.example.com").body.contains("One") {
+        std::thread::yield_now();
+    }
+    let served = || {
+        let run = aegir.aegir(["doctor", "server_master"]);
+        run.stdout.lines().find(|line| line.contains("web.served")).map(str::to_owned).unwrap_or_default()
+    };
+    assert!(served().contains("apache.conf is written, and has no copy"), "{}", served());
+    let verified = aegir.aegir(["site", "verify", "one.example.com"]);
+    assert!(verified.success() && verified.stderr.contains("1 step"), "{}", verified.stderr);
+    assert!(aegir.page("one.example.com").body.contains("One"));
+    assert!(served().contains("is in use"), "{}", served());
+    assert!(aegir.aegir(["site", "verify", "one.example.com"]).stderr.contains("nothing to change"));
+    // Nobody but root reads the copies.
+    let read = aegir.host.exec_as("aegir", ["sh", "-c", "ls /var/lib/aegir/apache; cat /var/lib/aegir/apache/live/vhost.d/*; cat /var/lib/aegir/apache/live/vhost.d/one.example.com.conf"]);
+    assert!(!read.success() && read.stdout.is_empty(), "{}", read.stdout);
+}
+
 #[test]
 fn b23_b46_pools_of_other_names_and_a_taken_port() {
     let aegir = Installation::bare(BINARY);

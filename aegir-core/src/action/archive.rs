@@ -85,11 +85,15 @@ impl Action for PackArchive {
         let said = output.error_text();
         output.require_ok(&command, &format!("packing {} on {}", self.archive, cx.server().name())).map_err(|error| {
             let error = error.context("server", cx.server().name()).context("file", &self.archive);
-            match &self.account {
-                Some(account) if said.contains("Permission denied") => error.hint(format!(
-                    "as root: give the file that is named to {account}, who alone works in its directory: `chown {account}: FILE`"
-                )),
-                _ => error,
+            match said.lines().find_map(|line| line.strip_prefix("tar: ")?.strip_suffix(": Cannot open: Permission denied")) {
+                // Who packs a directory is its owner; so it is made the file's, too.
+                Some(file) => {
+                    let directory = file.rsplit_once('/').map_or(".", |(directory, _)| directory);
+                    error.hint(format!(
+                        "as root, in the directory that is packed: `chown --reference={directory} {file} && chmod u+r {file}`"
+                    ))
+                }
+                None => error,
             }
         })?;
         // A socket is no data. What changed while it was read is in the archive as it was read.

@@ -134,9 +134,17 @@ sub start {
 }
 
 # Where root keeps what it made: a directory that only root enters. One helper at a time works there.
+# Makes a directory that others may only pass through: whoever knows a name in it can see whether it is there.
+sub passage {
+  my ($path) = @_;
+  mkdir $path, 0700 or $!{EEXIST} or failed($path);
+  sysopen my $dir, $path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW or failed($path);
+  chmod 0711, $dir or failed($path)
+}
+
 sub state_directory {
   my $path = $AEGIR{state};
-  mkdir $path, 0700 or $!{EEXIST} or failed($path);
+  passage($path);
   my @is = lstat $path;
   refuse('refused', $path, '', 'must be a directory that belongs to root and that nobody else can write')
     unless S_ISDIR($is[2]) && $is[4] == 0 && !($is[2] & 022);

@@ -17,6 +17,14 @@ use crate::web::visitor::{self, Foreign, Found};
 const LIST: &str = r#"for f in "$1"/*.load; do echo "${f##*/}"; done"#;
 const SHOW: &str = r#"while IFS= read -r l || [ "$l" ]; do printf '%s\n' "$l"; done <"$1""#;
 
+/// Prints the first file below `$1` that has no copy below `$2`, where copies can be looked for.
+const UNSERVED: &str = r#"[ -x "${2%/*}" ] || [ ! -e "${2%/*}" ] || exit 0
+for f in apache.conf pre.d platform.d vhost.d post.d; do
+    for f in "$1/$f" "$1/$f"/*.conf; do
+        case $f in *.conf) [ ! -e "$f" ] || [ -e "$2${f#"$1"}" ] || { printf '%s' "$f"; exit 0; } ;; esac
+    done
+done"#;
+
 /// What the checks ask on the server, in one round trip with everything else; the answers come in this order.
 pub(super) fn questions(config: &Config, server: &Server) -> Vec<Command> {
     let ask = |script: &str, name: &str, path: &str| Command::new("sh").args(["-c", script, name, path]);
@@ -29,6 +37,8 @@ pub(super) fn questions(config: &Config, server: &Server) -> Vec<Command> {
         questions.push(Command::new("true"));
     }
     questions.push(visitor::question(&asked_at(server), DEFAULT_HOST, config.port));
+    // What is written in vain: the first file that has no copy that Apache reads.
+    questions.push(Command::new("sh").args(["-c", UNSERVED, "unserved", server.config_dir().as_str(), LIVE]));
     questions
 }
 
@@ -48,6 +58,7 @@ pub(super) async fn all(config: &Config, server: &Server, answers: &[Output], cx
         checks.extend(web_port(config.port, server, &cx.observe_server(server).await?).await?);
     }
     checks.push(visitors(config, server, answer(4), cx).await?);
+    checks.push(served(server, answer(5)));
     Ok(checks)
 }
 
@@ -106,6 +117,16 @@ fn include(server: &Server, read: &Output) -> Check {
     } else {
         Check::fail("web.include", format!("{ENABLED_INCLUDE} does not include {LIVE}"), set_up(server))
     }
+}
+
+/// Root's copies may be gone, with a restored machine or a hand that tidied up: the next reload would serve nobody.
+fn served(server: &Server, first: &Output) -> Check {
+    let first = first.text();
+    if first.is_empty() {
+        return Check::pass("web.served", format!("all of {} is in use", server.config_dir()));
+    }
+    let evidence = format!("{first} is written, and has no copy in {LIVE}, which is what Apache reads");
+    Check::warn("web.served", evidence, format!("`aegir server verify {0}` has all of it taken over again", server.name))
 }
 
 /// A PHP serves sites when its FPM takes connections now; a socket's file alone may be what a dead one left.

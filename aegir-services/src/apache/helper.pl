@@ -222,7 +222,7 @@
     # What was accepted by another helper, or under other exceptions, is looked at again.
     my $under = join "\n", $AEGIR{build}, sort keys %EXCEPTION;
     my $as_before = $live ne '' && (roots("$HOME/accepted") // '') eq $under;
-    mkdir "$HOME/$tree", 0700 or failed("$HOME/$tree");
+    passage("$HOME/$tree");
     my $config = apache_config();
     my $candidate;
     if ($with_candidate) { into($config); $candidate = directory('.candidate', '.candidate') }
@@ -230,7 +230,7 @@
     for my $part ('', @PARTS) {
       my ($from, $over) = ($config, $candidate);
       if ($part ne '') {
-        mkdir "$HOME/$tree/$part", 0700 or failed("$HOME/$tree/$part");
+        passage("$HOME/$tree/$part");
         if ($from) { into($from); $from = directory($part, $part) }
         if ($over) { into($over); $over = directory($part, ".candidate/$part") }
       }
@@ -354,7 +354,7 @@
     undef
   }
 
-  sub apache_home { state_directory(); mkdir $HOME, 0700 or $!{EEXIST} or failed($HOME) }
+  sub apache_home { state_directory(); passage($HOME) }
 
   sub apache_file { $_[0] =~ m{^(apache\.conf|(?:pre|vhost|platform|post)\.d/[^/\x00-\x1f]+\.conf)\z} ? $1 : '' }
 

@@ -7,7 +7,7 @@ use aegir_core::secret::{Domain, Sealed};
 use aegir_core::service::{PlanContext, helper_command};
 use aegir_core::template::Content;
 
-use super::machine::{APPLY, SAME, TEST, VHOSTS};
+use super::machine::{APPLY, LIVE, SAME, TEST, VHOSTS};
 use crate::web::{Expect, FileChange, Outside, Probe, SwapConfiguration};
 
 /// A change without probes.
@@ -23,6 +23,7 @@ pub(super) fn swap(what: String, server: &Server, changes: Vec<FileChange>) -> S
         probes: Vec::new(),
         addresses: Vec::new(),
         same: helper_command(SAME),
+        served: Some(LIVE.into()),
         foreign: helper_command(VHOSTS),
         outside: (server.transport != Transport::Local).then(|| Outside { from: ServerName::master(), address: server.hostname.clone() }),
     }

@@ -27,8 +27,8 @@ pub(crate) async fn is_ours(path: &Utf8Path, platform: &Platform, files: &Observ
     Ok(owner == Some(Owner::from(platform)) || text.contains(HEADER))
 }
 
-/// Prints the first of these directories that cannot be written to, of those that are there.
-const UNWRITABLE: &str = r#"for d; do [ ! -e "$d" ] || [ -w "$d" ] || { printf '%s' "$d"; exit 0; }; done"#;
+/// Prints those of these directories that are there and cannot be written to, a line each.
+const UNWRITABLE: &str = r#"for d; do [ ! -e "$d" ] || [ -w "$d" ] || printf '%s\n' "$d"; done"#;
 
 /// Refuses a platform whose directories the account Aegir works as cannot write to. One that is yet to be copied will be ours.
 pub(crate) async fn require_writable(directories: &[Utf8PathBuf], platform: &Platform, server: &Server, files: &Observer) -> Result<()> {
@@ -37,14 +37,15 @@ pub(crate) async fn require_writable(directories: &[Utf8PathBuf], platform: &Pla
     }
     let look = Command::new("sh").args(["-c", UNWRITABLE, "unwritable"]).args(directories);
     let output = files.ask(&look).await?.require_ok(&look, &format!("looking at {} on {}", platform.path, server.name))?;
-    match output.text().as_ref() {
-        "" => Ok(()),
-        directory => Err(Error::refused(format!("{directory} on {} cannot be written to by {}", server.name, server.user))
-            .context("server", &server.name)
-            .context("platform", &platform.name)
-            .context("file", directory)
-            .hint(format!("as root: `chown -R {}: {}`", server.user, platform.path))),
-    }
+    let text = output.text();
+    let closed: Vec<&str> = text.lines().collect();
+    let Some(first) = closed.first() else { return Ok(()) };
+    // Only these: what lies in them may be the web server's, and sites go down when it is not.
+    Err(Error::refused(format!("{first} on {} cannot be written to by {}", server.name, server.user))
+        .context("server", &server.name)
+        .context("platform", &platform.name)
+        .context("file", first)
+        .hint(format!("on {}, as root: `chown {} {}`", server.name, server.user, closed.join(" "))))
 }
 
 /// Prints what by its mode account `$2` may not read on the way to directory `$1`, and in it and `$3` as far down as packages
@@ -101,7 +102,7 @@ async fn require_served(platform: &Platform, server: &Server, code: &Code, files
             Some(below) if !libraries.as_str().is_empty() => Utf8PathBuf::from(format!("{}/vendor{below}", platform.path)),
             _ => Utf8PathBuf::from(&*found),
         };
-        return if found.is_empty() { Ok(()) } else { Err(closed(&place, platform, &server.name, account)) };
+        return if found.is_empty() { Ok(()) } else { Err(closed(&place, &docroot, platform, &server.name, account)) };
     }
     // It will be copied with its modes, and belong to Aegir.
     let docroot = code.docroot(&platform.codebase);
@@ -109,7 +110,7 @@ async fn require_served(platform: &Platform, server: &Server, code: &Code, files
     places.extend(docroot.ancestors().take_while(|a| a.starts_with(&code.root) && *a != code.root));
     for place in places {
         if code.files.stat(place).await?.is_some_and(|stat| stat.mode & 0o5 != 0o5) {
-            return Err(closed(place, platform, code.files.name(), account));
+            return Err(closed(place, &docroot, platform, code.files.name(), account));
         }
     }
     Ok(())
@@ -121,10 +122,16 @@ fn libraries(platform: &Platform) -> Utf8PathBuf {
     if depth == 0 { Utf8PathBuf::new() } else { Utf8PathBuf::from("../".repeat(depth) + "vendor") }
 }
 
-fn closed(place: &Utf8Path, platform: &Platform, server: &ServerName, account: &str) -> Error {
-    // Of what lies above the code nobody needs to see more than the way through.
-    let above = place != platform.path && platform.path.starts_with(place);
-    let mend = if above { format!("chmod o+x {place}") } else { format!("chmod -R go+rX {place}") };
+fn closed(place: &Utf8Path, docroot: &Utf8Path, platform: &Platform, server: &ServerName, account: &str) -> Error {
+    let mend = if place == docroot {
+        // What sites keep to themselves stays theirs.
+        format!("find {place} -path {place}/sites -prune -o -exec chmod go+rX {{}} +")
+    } else if docroot.starts_with(place) {
+        // Of what lies above the document root nobody needs to see more than the way through.
+        format!("chmod go+x {place}")
+    } else {
+        format!("chmod -R go+rX {place}")
+    };
     Error::refused(format!("{account}, who serves sites, may not read {place} on {server}"))
         .context("server", server)
         .context("platform", &platform.name)

@@ -63,12 +63,21 @@ impl Scan<'_> {
                 .context("server", files.name())
                 .context("file", self.root)
                 .because(line.to_owned())
-                .hint(format!("as root: `chown -R aegir: {}`", self.root)));
+                .hint(format!("see who may read it: `namei -l {}`", self.root.join(refused_path(line))))
+                .hint(format!("on {}, as its owner: `chmod -R go+rX {}`", files.name(), self.standing_in(&standing, line))));
         }
         let mut found = parse(&output.text());
         let rank = |path: &Utf8Path| standing.iter().position(|d| path.starts_with(d)).unwrap_or(standing.len());
         found.sort_by(|a, b| (rank(&a.path), &a.path).cmp(&(rank(&b.path), &b.path)));
         Ok(found)
+    }
+
+    /// The directory of extensions that a line of `find` or `grep` is about, or all of them.
+    fn standing_in(&self, standing: &[&str], line: &str) -> String {
+        let path = refused_path(line);
+        let of = standing.iter().filter(|directory| path.starts_with(**directory)).max_by_key(|directory| directory.len());
+        let named = of.map_or_else(|| standing.to_vec(), |directory| vec![*directory]);
+        named.iter().map(|directory| self.root.join(directory).into_string()).collect::<Vec<_>>().join(" ")
     }
 
     fn command(&self, standing: &[&str]) -> Command {
@@ -112,6 +121,12 @@ fn parse(text: &str) -> Vec<Found> {
         }
     }
     all
+}
+
+/// The path in a complaint such as `find: ‘a/b’: Permission denied` or `grep: a/b: Permission denied`.
+fn refused_path(line: &str) -> &str {
+    let said = line.split_once(": ").map_or(line, |(_, said)| said);
+    said.strip_suffix(": Permission denied").unwrap_or(said).trim_matches(['‘', '’', '\'', '"'])
 }
 
 #[cfg(test)]

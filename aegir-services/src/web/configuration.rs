@@ -48,12 +48,25 @@ pub struct SwapConfiguration {
     /// Has the helper say whether files are served as they are written; they come behind the words.
     #[serde(default)]
     pub same: Vec<String>,
+    /// Where the copies stand that the web server reads, by the same names: there they can be seen, and not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Utf8PathBuf>,
     /// Has the helper list virtual hosts that are not ours.
     #[serde(default)]
     pub foreign: Vec<String>,
     /// Who asks for the pages from elsewhere; nobody where the web server is the master itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<Outside>,
+}
+
+/// What stood there before a change.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Seen {
+    /// What stood at each file, in the order of the changes.
+    files: Vec<Before>,
+    /// A file that is written and has no copy that the web server reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unserved: Option<Utf8PathBuf>,
 }
 
 impl SwapConfiguration {
@@ -148,6 +161,18 @@ impl SwapConfiguration {
         cx.warn(format!("nothing new is served, and yet: {}", error.chain().join(": "))).await
     }
 
+    /// Returns a file that should be served and is not, as far as that can be seen without root's rights.
+    async fn unserved(&self, cx: &Context) -> Option<Utf8PathBuf> {
+        let served = self.served.as_ref()?;
+        for change in self.changes.iter().filter(|change| change.content.is_some()) {
+            // What may not be looked for says nothing: an older helper keeps its copies closed.
+            if let Ok(None) = cx.server().stat(&change.at(served)).await {
+                return Some(change.at(&self.directory));
+            }
+        }
+        None
+    }
+
     fn files(&self, gone: bool) -> impl Iterator<Item = Utf8PathBuf> {
         self.changes.iter().filter(move |c| c.content.is_none() == gone).map(|c| c.at(&self.directory))
     }
@@ -155,8 +180,7 @@ impl SwapConfiguration {
 
 impl Action for SwapConfiguration {
     const NAME: &'static str = "web.configure";
-    /// What stood at each file, in the order of the changes.
-    type Before = Vec<Before>;
+    type Before = Seen;
 
     fn summary(&self) -> String {
         format!("configure {}", self.what)
@@ -171,20 +195,23 @@ impl Action for SwapConfiguration {
     }
 
     async fn observe(&self, cx: &Context) -> Result<Self::Before> {
-        let mut before = Vec::with_capacity(self.changes.len());
+        let mut files = Vec::with_capacity(self.changes.len());
         for change in &self.changes {
-            before.push(change.observe(cx, &self.directory).await?);
+            files.push(change.observe(cx, &self.directory).await?);
         }
-        Ok(before)
+        Ok(Seen { files, unserved: self.unserved(cx).await })
     }
 
     fn diff(&self, cx: &Context, before: &Self::Before) -> Result<Diff> {
-        if before.len() != self.changes.len() {
+        if before.files.len() != self.changes.len() {
             return Err(Error::internal("what was seen of a configuration does not fit its changes"));
         }
         let diffs: Result<Vec<Diff>> =
-            self.changes.iter().zip(before).map(|(change, before)| change.diff(cx, &self.directory, before)).collect();
-        let diff = joined(diffs?);
+            self.changes.iter().zip(&before.files).map(|(change, before)| change.diff(cx, &self.directory, before)).collect();
+        let mut diff = joined(diffs?);
+        if let Some(file) = &before.unserved {
+            diff = diff.also(format!("{file} is written, and the web server's copy of it is gone"));
+        }
         if diff.change == Change::Same {
             return Ok(diff);
         }
@@ -193,11 +220,11 @@ impl Action for SwapConfiguration {
     }
 
     async fn apply(&self, cx: &Context, before: &Self::Before) -> Result<()> {
-        cx.exclusively(&Self::lock(cx), self.swap(cx, before)).await
+        cx.exclusively(&Self::lock(cx), self.swap(cx, &before.files)).await
     }
 
     async fn undo(&self, cx: &Context, before: &Self::Before) -> Result<()> {
-        cx.exclusively(&Self::lock(cx), self.put_back(cx, before)).await
+        cx.exclusively(&Self::lock(cx), self.put_back(cx, &before.files)).await
     }
 
     fn by_hand(&self, server: &ServerName) -> String {

@@ -3,6 +3,7 @@
 mod child;
 mod file;
 mod names;
+mod obstacle;
 mod place;
 mod removal;
 
@@ -40,10 +41,7 @@ impl LocalServer {
 
     fn file_error(&self, doing: &str, path: &Utf8Path, error: std::io::Error) -> Error {
         let hint = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => Some(format!(
-                "check the owner and mode with `ls -ld {path}`; `aegir server verify {}` mends Aegir's own directories",
-                self.name
-            )),
+            std::io::ErrorKind::PermissionDenied => Some(obstacle::hint(path)),
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some(format!("free some space: `df -h {path}`")),
             _ => None,
         };

@@ -201,7 +201,8 @@ impl SshServer {
             Fault::Lost(why) => error.because(format!("{doing} {path}: {why}")),
             _ if fault.is_denied() => error
                 .because(words(fault))
-                .hint(format!("check the owner and mode with `ls -ld {path}`; `aegir server verify {name}` mends Aegir's own directories")),
+                .hint(format!("on {name}: `namei -l {path}` shows who may go where on the way"))
+                .hint(format!("`aegir server verify {name}` mends Aegir's own directories")),
             // Version 3 has one word for a full disk and everything else.
             Fault::Status(4, _) if doing == "writing" => error
                 .because(words(fault))
