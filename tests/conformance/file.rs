@@ -60,3 +60,37 @@ async fn a_later_builds_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.message().contains("99"), "{error:?}");
 }
+
+/// A full disk or half a restore leaves an empty file; it was taken for a new inventory, and there were "no sites".
+#[tokio::test]
+async fn an_empty_one_is_damaged_and_never_a_new_one() {
+    let directory = TempDir::new().unwrap();
+    let path = path(&directory, "aegir.db");
+    // A database without a table, as `sqlite3 aegir.db vacuum` leaves it, in the journal mode of ours.
+    let mut header = b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20\0\0\0\x01\0\0\0\x01".to_vec();
+    header.resize(100, 0);
+    header[47] = 4;
+    header[59] = 1;
+    header.extend([0x0d, 0, 0, 0, 0, 0x10, 0, 0]);
+    header.resize(4096, 0);
+    for content in [Vec::new(), header] {
+        std::fs::write(&path, &content).unwrap();
+        for opened in [OrmInventory::open(&path).await, OrmInventory::open_existing(&path).await] {
+            let error = opened.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Failed, "{error:?}");
+            assert!(error.message().contains("nothing in it") && error.hints()[0].contains("backup"), "{error:?}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), content, "it was written to");
+    }
+}
+
+/// A process that is killed while it makes one leaves nothing under its name.
+#[tokio::test]
+async fn one_that_is_being_made_has_another_name() {
+    let directory = TempDir::new().unwrap();
+    let path = path(&directory, "aegir.db");
+    let both = futures::future::join_all((0..8).map(|_| OrmInventory::open(&path))).await;
+    both.into_iter().for_each(|opened| drop(opened.unwrap()));
+    let names: Vec<String> = directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().all(|name| name.starts_with("aegir.db")), "{names:?}");
+}

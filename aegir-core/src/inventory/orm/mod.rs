@@ -56,32 +56,60 @@ pub struct OrmInventory {
 impl OrmInventory {
     /// Opens the inventory, and makes it when the file does not exist; readable by this user alone.
     pub async fn open(path: &Utf8Path) -> Result<Self> {
-        // `create_new`: opening and closing a file that exists would drop SQLite's locks on it (fcntl(2)).
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(_) => {}
-            Err(error) if error.kind() == IoErrorKind::AlreadyExists => {}
-            Err(error) => return Err(problem::from_io(path, error)),
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == IoErrorKind::NotFound => Self::make(path).await?,
+            _ => {}
         }
         Self::open_existing(path).await
+    }
+
+    /// Makes it beside its place, and gives it its name when it is whole: whoever is killed here leaves no file that could
+    /// be taken for an inventory, and an empty one is always damaged.
+    async fn make(path: &Utf8Path) -> Result<()> {
+        let draft = path.with_file_name(format!(".{}.{}.aegir-new", path.file_name().unwrap_or_default(), uuid::Uuid::now_v7().simple()));
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(|e| problem::from_io(path, e))?;
+        let made = async {
+            let inventory = Self::on(&draft).await?;
+            migration::bring_up_to_date(&inventory).await?;
+            // Everything is in the one file then.
+            inventory.close().await?;
+            // Another process may have been quicker: a link replaces nothing.
+            match std::fs::hard_link(&draft, path) {
+                Err(error) if error.kind() != IoErrorKind::AlreadyExists => Err(problem::from_io(path, error)),
+                _ => Ok(()),
+            }
+        };
+        let made = made.await;
+        let _ = std::fs::remove_file(&draft);
+        made
     }
 
     /// Opens the inventory; [`ErrorKind::NotFound`] when there is no such file.
     pub async fn open_existing(path: &Utf8Path) -> Result<Self> {
         match path.metadata() {
+            // SQLite takes an empty file for a new database.
+            Ok(found) if found.is_file() && found.len() == 0 => return Err(problem::empty(path)),
             Ok(found) if found.is_file() => {}
             Ok(_) => return Err(Error::refused(format!("the inventory {path} is no file")).context("file", path)),
             Err(error) => return Err(problem::from_io(path, error)),
         }
-        let db = connect(path).await?;
-        let inventory = Self {
-            db,
+        let inventory = Self::on(path).await?;
+        if !migration::has_a_layout(&inventory).await? {
+            return Err(problem::empty(path));
+        }
+        migration::bring_up_to_date(&inventory).await?;
+        Ok(inventory)
+    }
+
+    /// On a file, whatever is in it.
+    async fn on(path: &Utf8Path) -> Result<Self> {
+        Ok(Self {
+            db: connect(path).await?,
             pulse: Arc::default(),
             path: path.to_owned(),
             #[cfg(feature = "testing")]
             clock_step: Arc::default(),
-        };
-        migration::bring_up_to_date(&inventory).await?;
-        Ok(inventory)
+        })
     }
 
     /// The connection that says that workers live.

@@ -69,11 +69,20 @@ pub(super) fn from_database(path: &Utf8Path, error: &DbErr) -> Error {
         .because(format!("SQLite error {code}: {message}"))
 }
 
+/// The error for a file with nothing in it: what a full disk or half a restore leaves, never what Aegir makes.
+pub(super) fn empty(path: &Utf8Path) -> Error {
+    Error::failed(format!("the inventory {path} is damaged: there is nothing in it"))
+        .context("file", path)
+        .hint(format!("restore it from your backup; what is called {path}-wal is part of it"))
+}
+
 /// The error for a file that cannot be made or found.
 pub(super) fn from_io(path: &Utf8Path, error: std::io::Error) -> Error {
     use std::io::ErrorKind as Io;
     let (kind, what, hint) = match error.kind() {
-        Io::NotFound => (ErrorKind::NotFound, "does not exist", "make it with `aegir init`".to_owned()),
+        Io::NotFound => {
+            (ErrorKind::NotFound, "does not exist", "restore it from your backup; on a new machine, `sudo aegir init` makes one".to_owned())
+        }
         Io::PermissionDenied | Io::ReadOnlyFilesystem => {
             (ErrorKind::Denied, "cannot be opened", format!("run aegir as the user who owns it: `ls -l {path}`"))
         }

@@ -37,6 +37,11 @@ async fn version(db: &impl ConnectionTrait) -> Result<i32, DbErr> {
     }
 }
 
+/// Whether an inventory was ever made in the file.
+pub(super) async fn has_a_layout(inventory: &OrmInventory) -> Result<bool> {
+    Ok(inventory.run(|| version(&inventory.db)).await? > 0)
+}
+
 /// Runs the migrations that the file lacks; refuses a file of a later build.
 pub(super) async fn bring_up_to_date(inventory: &OrmInventory) -> Result<()> {
     let found = inventory.run(|| version(&inventory.db)).await?;
