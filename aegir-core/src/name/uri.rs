@@ -26,7 +26,8 @@ impl SiteUri {
             Some((host, port)) => (host, Some(parse_port(text, port)?)),
             None => (text, None),
         };
-        let ascii = host_to_ascii(text, host)?;
+        // The dot that ends a name in full names nothing else; browsers send it, and web servers drop it.
+        let ascii = host_to_ascii(text, host.strip_suffix('.').unwrap_or(host))?;
         Ok(Self(match port {
             Some(port) => format!("{ascii}:{port}"),
             None => ascii,
@@ -117,6 +118,8 @@ mod tests {
             ("@Example.ORG", "example.org"),
             ("bücher.example", "xn--bcher-kva.example"),
             ("localhost:8080", "localhost:8080"),
+            ("Example.org.", "example.org"),
+            ("example.org.:8080", "example.org:8080"),
         ] {
             assert_eq!(SiteUri::parse(input).unwrap().as_str(), expected);
         }
@@ -145,6 +148,8 @@ mod tests {
             "$(id).org",
             "`id`",
             "a..b",
+            "a.org..",
+            ".",
             "-a.org",
             "a-.org",
             "a/b",
@@ -166,7 +171,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn the_short_way_and_the_long_way_agree(input in "[a-z0-9.-]{0,20}") {
-            let long = idna::domain_to_ascii_strict(&input).ok();
+            let long = idna::domain_to_ascii_strict(input.strip_suffix('.').unwrap_or(&input)).ok();
             if let Ok(uri) = SiteUri::parse(&input) {
                 proptest::prop_assert_eq!(long.as_deref(), Some(uri.as_str()));
             }

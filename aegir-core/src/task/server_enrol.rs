@@ -78,7 +78,7 @@ pub(super) async fn refuse_twin(name: &ServerName, hostname: &str, transport: &T
 /// # Errors
 /// When it is none.
 pub fn host_name(text: &str) -> Result<String> {
-    match SiteUri::parse(text.strip_suffix('.').unwrap_or(text)) {
+    match SiteUri::parse(text) {
         Ok(uri) if uri.port().is_none() && !text.starts_with('@') => Ok(uri.host().to_owned()),
         _ => Err(Error::invalid(format!("{} is no host name of a server", shown(text)))
             .hint("give its full name, such as web1.example.com; `--ssh USER@HOST` says where else it is reached")),

@@ -99,6 +99,10 @@ fn not_reserved(address: &SiteUri, cx: &PlanContext<'_>) -> Result<()> {
         return Err(Error::refused(format!("{address} can be no site: by its last part it is never an address of others"))
             .hint("choose a name that visitors can resolve"));
     }
+    // 80 and 443 are what an address without a port means: no browser says them, so nobody would ever ask for this name.
+    if let Some(port) = address.port().filter(|port| [80, 443].contains(port)) {
+        return Err(Error::refused(format!("{address} can be no site: visitors leave the port {port} away")).hint(format!("write {host}")));
+    }
     match cx.registry().applications().iter().find(|a| a.reserved().contains(&host)) {
         Some(application) => {
             Err(Error::refused(format!("{address} can be no site: {} uses that name itself", application.title()))
