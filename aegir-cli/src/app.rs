@@ -1,6 +1,7 @@
 //! The builder, and the way of every command: parse, may this user, run, exit code.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use aegir_core::service::Registry;
@@ -10,7 +11,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{ChangeArgs, Cli, Command, Global};
 use crate::session::Session;
-use crate::ui::{ColorChoice, Ui};
+use crate::ui::{self, ColorChoice, Ui};
 use crate::{change, command, detach, door, exit, init};
 
 type Register = Box<dyn Fn(&mut Registry)>;
@@ -76,10 +77,17 @@ impl App {
         let result = runtime.block_on(self.dispatch(cli.command, &global, &ui));
         // A step that the operator gave up on may still hold a thread; recovery ends it, not we.
         runtime.shutdown_background();
-        exit::code(result.unwrap_or_else(|error| {
+        let code = result.unwrap_or_else(|error| {
             ui.error(&error);
             exit::of_kind(error.kind())
-        }))
+        });
+        match ui.unwritten() {
+            Some(error) => {
+                ui.error(&error);
+                exit::code(if code == exit::DONE { exit::FAILED } else { code })
+            }
+            None => exit::code(code),
+        }
     }
 
     fn registry(&self) -> Registry {
@@ -137,8 +145,10 @@ fn refuse_root(settings: &Settings) -> Result<()> {
 /// clap's own exit code for usage errors, 2, means something else elsewhere; help and version are no errors.
 fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
     if !error.use_stderr() {
-        let _ = error.print();
-        return exit::code(exit::DONE);
+        let written = error.print().and_then(|()| std::io::stdout().flush());
+        let Some(why) = ui::lost(written) else { return exit::code(exit::DONE) };
+        Ui::new(as_json, false, false, ColorChoice::Auto).error(&ui::unwritten(&why));
+        return exit::code(exit::FAILED);
     }
     if as_json {
         let text = error.render().to_string();

@@ -16,6 +16,7 @@ pub(crate) use table::{Table, facts};
 pub(crate) use text::Text;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Arc, OnceLock};
 
 use aegir_core::secret::hide;
 use aegir_core::{Error, ErrorReport};
@@ -36,6 +37,8 @@ pub(crate) struct Ui {
     pub(crate) err: Style,
     /// Standard error is a terminal: bars instead of lines.
     pub(crate) live: bool,
+    /// Why data did not reach standard output; clones share it.
+    lost: Arc<OnceLock<String>>,
 }
 
 impl Ui {
@@ -50,6 +53,7 @@ impl Ui {
             out: Style::choose(color, out_tty),
             err: Style::choose(color, err_tty),
             live: err_tty && !dumb && !quiet && !json,
+            lost: Arc::default(),
         }
     }
 
@@ -58,11 +62,19 @@ impl Ui {
         let text = text.into();
         let text = text.as_str();
         let mut stdout = std::io::stdout().lock();
-        // A reader that has seen enough (`| head`) closes the pipe; that is no failure.
-        let _ = stdout
+        let written = stdout
             .write_all(text.as_bytes())
             .and_then(|()| if text.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") })
             .and_then(|()| stdout.flush());
+        // A task goes on all the same; who runs the command says at its end what became of the words.
+        if let Some(why) = lost(written) {
+            let _ = self.lost.set(why);
+        }
+    }
+
+    /// The error for data that did not reach standard output.
+    pub(crate) fn unwritten(&self) -> Option<Error> {
+        self.lost.get().map(|why| unwritten(why))
     }
 
     /// A list: as a document with `--json`, else as a table.
@@ -145,6 +157,18 @@ impl Ui {
         // Nobody is left to be told when this fails.
         let _ = writeln!(std::io::stderr().lock(), "{}", text.as_str().trim_end_matches('\n'));
     }
+}
+
+/// Why something was not written. A reader that has seen enough (`| head`) closes the pipe; that is no failure.
+pub(crate) fn lost(written: std::io::Result<()>) -> Option<String> {
+    written.err().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe).map(|error| error.to_string())
+}
+
+/// The error for what did not reach standard output.
+pub(crate) fn unwritten(why: &str) -> Error {
+    Error::failed("what this command says could not be written to standard output")
+        .because(why.to_owned())
+        .hint("a change that was asked for was carried out all the same: `aegir task list`")
 }
 
 /// An entity or fact as JSON; `null` for what cannot be, which no type of ours is.
