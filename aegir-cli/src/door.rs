@@ -58,14 +58,14 @@ pub(crate) fn key(root: &Utf8Path) -> Utf8PathBuf {
 pub(crate) async fn open(settings: Settings, registry: Registry) -> Result<Builder> {
     let root = settings.root();
     readable(&database(&root), &settings)?;
-    let keyring = Keyring::load(&key(&root))?;
+    let keyring = keyring(&settings)?;
     let inventory = OrmInventory::open_existing(&database(&root)).await?;
     Ok(builder(Arc::new(inventory), registry, keyring, settings))
 }
 
 /// As [`open`], making the inventory if there is none.
 pub(crate) async fn open_or_make(settings: Settings, registry: Registry) -> Result<Aegir> {
-    let keyring = Keyring::load(&key(&settings.root()))?;
+    let keyring = keyring(&settings)?;
     let inventory = OrmInventory::open(&database(&settings.root())).await?;
     Ok(builder(Arc::new(inventory), registry, keyring, settings).build())
 }
@@ -74,19 +74,45 @@ fn builder(inventory: Arc<dyn Inventory>, registry: Registry, keyring: Keyring, 
     Aegir::builder(inventory, registry, keyring).settings(settings)
 }
 
-/// Tells a machine without Aegir from a user who may not look.
+/// Tells a machine without Aegir from a user who may not look. What SQLite could not write to it would take for damaged.
 fn readable(path: &Utf8Path, settings: &Settings) -> Result<()> {
-    let Err(error) = std::fs::File::open(path) else { return Ok(()) };
-    if error.kind() == std::io::ErrorKind::PermissionDenied {
-        return Err(Error::new(ErrorKind::Denied, format!("this user may not read the inventory {path}"))
-            .context("file", path)
-            .hint(format!("run it as {}: `sudo -u {} aegir …`", settings.user(), settings.user())));
+    let Err(error) = std::fs::File::options().read(true).write(true).open(path) else { return Ok(()) };
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => Err(denied(path, "the inventory", settings)),
+        std::io::ErrorKind::NotFound => {
+            Err(Error::not_found(format!("there is no inventory {path}: this machine was not prepared, or the inventory is lost"))
+                .context("file", path)
+                .because(error)
+                .hint("`sudo aegir init` prepares it; what was here before, only a backup brings back")
+                .hint("`--root DIR` if Aegir's directory is another one"))
+        }
+        // SQLite has its own words for the rest.
+        _ => Ok(()),
     }
-    Err(Error::not_found(format!("there is no inventory {path}: this machine was not prepared"))
-        .context("file", path)
-        .because(error)
-        .hint("`sudo aegir init` prepares it")
-        .hint("`--root DIR` if Aegir's directory is another one"))
+}
+
+/// The key of an inventory.
+fn keyring(settings: &Settings) -> Result<Keyring> {
+    let path = key(&settings.root());
+    Keyring::load(&path).map_err(|error| if error.kind() == ErrorKind::Denied { denied(&path, "the key", settings) } else { error })
+}
+
+/// Whoever is the right user already is not told to become that.
+fn denied(path: &Utf8Path, what: &str, settings: &Settings) -> Error {
+    let user = settings.user();
+    let error = Error::new(ErrorKind::Denied, format!("this user may not read and write {what} {path}")).context("file", path);
+    if runs_as(user) {
+        let directory = path.parent().unwrap_or(path);
+        error.hint(format!("as root: `chown {user}: {directory} {path}* && chmod u+rwX {directory} {path}*`"))
+    } else {
+        error.hint(format!("run it as {user}: `sudo -u {user} aegir …`"))
+    }
+}
+
+/// Whether this process is an account's; where nobody knows, it is not.
+fn runs_as(user: &str) -> bool {
+    let id = std::process::Command::new("id").args(["-u", "--", user]).output();
+    id.is_ok_and(|id| String::from_utf8_lossy(&id.stdout).trim() == rustix::process::geteuid().as_raw().to_string())
 }
 
 /// Who runs this, as far as the session says: a note for the journal, and no proof.

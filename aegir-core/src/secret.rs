@@ -14,7 +14,7 @@ use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 const NONCE: usize = 24;
 
@@ -149,14 +149,25 @@ impl Keyring {
     pub fn load(path: &Utf8Path) -> Result<Self> {
         use std::os::unix::fs::PermissionsExt as _;
         let problem = |why: &str| Error::refused(format!("the key file {path} {why}")).context("file", path);
-        let hint = format!("run `chmod 600 {path}`, and replace the key if somebody may have read it");
-        let meta = std::fs::metadata(path)
-            .map_err(|e| problem("cannot be read").because(e).hint("run `aegir init`, or restore the key from your backup"))?;
+        // Never a new one: it would open nothing of what is stored.
+        let restore = "restore it from your backup, which holds it beside the inventory";
+        let unread = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => {
+                Error::new(ErrorKind::Denied, format!("the key file {path} may not be read by this user"))
+                    .context("file", path)
+                    .hint(format!("its user alone reads it: `ls -l {path}`"))
+                    .because(error)
+            }
+            std::io::ErrorKind::NotFound => problem("does not exist").hint(restore).because(error),
+            _ => problem("cannot be read").hint(restore).because(error),
+        };
+        let meta = std::fs::metadata(path).map_err(unread)?;
         if meta.permissions().mode() & 0o077 != 0 {
-            return Err(problem("can be read by others than its owner").hint(hint));
+            return Err(problem("can be read by others than its owner")
+                .hint(format!("run `chmod 600 {path}`, and replace the key if somebody may have read it")));
         }
-        let text = std::fs::read_to_string(path).map_err(|e| problem("cannot be read").because(e))?;
-        Self::from_text(&SecretString::from(text)).map_err(|e| problem("is not a key").because(e))
+        let text = std::fs::read_to_string(path).map_err(unread)?;
+        Self::from_text(&SecretString::from(text)).map_err(|e| problem("is not a key").hint(restore).because(e))
     }
 
     /// From the text of a key file.

@@ -10,6 +10,7 @@ mod dry_run;
 mod firewall;
 mod hostile;
 mod life;
+mod lost;
 mod malicious;
 mod odd;
 mod original_faults;

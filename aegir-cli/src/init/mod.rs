@@ -3,6 +3,7 @@
 mod child;
 mod enrol;
 mod services;
+mod whole;
 
 pub(crate) use enrol::enrol;
 
@@ -34,6 +35,7 @@ pub(crate) async fn run(args: &InitArgs, settings: Settings, registry: Registry,
     require_root()?;
     let mut signals = Signals::listen()?;
     let child = Child::new(&settings, global);
+    whole::require(&settings)?;
     let (database, key) = (door::database(&settings.root()), door::key(&settings.root()));
     let keyring = if key.exists() { Keyring::load(&key)? } else { Keyring::generate()? };
     // The journal is in memory: there is no inventory yet, and what is cut short is finished by the next run.

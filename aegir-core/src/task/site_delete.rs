@@ -41,6 +41,10 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, incomplete: bool, cx: &Pl
     let mut pack = PackArchive { archive: archive.clone(), directories: Vec::new(), files: Vec::new(), account: None };
     let mut still = None;
     if !lost(holder) {
+        require_backups(holder, cx).await?;
+        if elsewhere {
+            require_backups(&master, cx).await?;
+        }
         plan = plan.then(&holder.name, &owner, &MakeDir { path: work.clone(), permissions: Permissions::mode(0o700) })?;
     }
     if !lost(&site.web) {
@@ -90,6 +94,18 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, incomplete: bool, cx: &Pl
         plan = plan.finally(&holder.name, &owner, &PurgeTree { path: work })?;
     }
     Ok(Draft { kind: "site.delete", title: format!("delete site {uri}"), subject: owner.entity, plan, reads: site_verify::reads(&site) })
+}
+
+/// Refuses to begin where no archive can be put.
+async fn require_backups(server: &Server, cx: &PlanContext<'_>) -> Result<()> {
+    let directory = server.backup_dir();
+    match cx.observe(&server.name).await?.stat(&directory).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::refused(format!("{directory} on {}, where archives are kept, is not there", server.name))
+            .context("server", &server.name)
+            .context("file", &directory)
+            .hint(format!("`aegir server verify {}` makes it; mount it first, where it is a file system of its own", server.name))),
+    }
 }
 
 /// Those of its servers that are gone. What answers is worked with as ever.

@@ -40,9 +40,11 @@ impl LocalServer {
     }
 
     fn file_error(&self, doing: &str, path: &Utf8Path, error: std::io::Error) -> Error {
+        // What could not be made is not there to be looked at; the directory that refused is.
+        let parent = path.parent().unwrap_or(path);
         let hint = match error.kind() {
             std::io::ErrorKind::PermissionDenied => Some(obstacle::hint(path)),
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some(format!("free some space: `df -h {path}`")),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some(format!("free some space: `df -h {parent}`")),
             _ => None,
         };
         let made =

@@ -192,6 +192,8 @@ impl SshServer {
 
     fn file_error(&self, doing: &str, path: &Utf8Path, fault: &Fault) -> Error {
         let name = &self.link.name;
+        // What could not be made is not there to be looked at; the directory that refused is.
+        let parent = path.parent().unwrap_or(path);
         let error = match fault {
             Fault::Lost(_) | Fault::Silent(_) => self.link.lost(),
             _ => Error::failed(format!("{doing} {path} on {name}")),
@@ -206,7 +208,7 @@ impl SshServer {
             // Version 3 has one word for a full disk and everything else.
             Fault::Status(4, _) if doing == "writing" => error
                 .because(words(fault))
-                .hint(format!("SFTP does not say why; `df -h {path}` shows a full disk, `ls -ld {path}` what is in the way")),
+                .hint(format!("SFTP does not say why; `df -h {parent}` shows a full disk, `ls -la {parent}` what is in the way")),
             _ => error.because(words(fault)),
         }
     }
