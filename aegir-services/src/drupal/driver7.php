@@ -52,6 +52,11 @@ class AegirDriver {
     exit(1);
   }
 
+  /** Where PHP says that something failed; nothing for our own code, which has no file. */
+  public static function at($file, $line) {
+    return is_file($file) ? ['file' => $file, 'line' => $line] : [];
+  }
+
   /** Text for one line of output: no markup, no line breaks, no secret that passed through here. */
   public static function line($text) {
     $text = str_replace(array_filter(self::$secrets, 'strlen'), '***', (string) $text);
@@ -113,7 +118,7 @@ register_shutdown_function(function () {
   if (!AegirDriver::$done) {
     $last = error_get_last();
     $fatal = $last && in_array($last['type'], [E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR, E_USER_ERROR, E_RECOVERABLE_ERROR]);
-    AegirDriver::fail('other', $fatal ? 'FatalError' : 'NoResult', $fatal ? strtok($last['message'], "\n") . " @ {$last['file']}:{$last['line']}" : 'the application ended without a result');
+    AegirDriver::fail('other', $fatal ? 'FatalError' : 'NoResult', $fatal ? strtok($last['message'], "\n") : 'the application ended without a result', $fatal ? AegirDriver::at($last['file'], $last['line']) : []);
   }
 });
 
@@ -222,7 +227,7 @@ call_user_func(function (array $arguments, array $options) {
     }
 
     if ($pdo && !isset($tables['variable']) && empty($GLOBALS['databases']['default']['default']['prefix'])) {
-      throw new AegirFailure('no_such_site', "the database of $site_path has no Drupal in it: the site is not installed");
+      throw new AegirFailure('db_damaged', $tables ? 'it has no table variable, and ' . count($tables) . ' others' : 'there is no table in it');
     }
     // A half-made site boots, and would pass for a whole one.
     if (isset($tables['variable'])) {
@@ -326,7 +331,7 @@ call_user_func(function (array $arguments, array $options) {
       case 'login':
         $account = user_load(isset($options['uid']) ? $options['uid'] : 1);
         if (!$account || !$account->status) {
-          throw new AegirFailure('other', 'the account does not exist or is blocked');
+          throw new AegirFailure('no_account', 'the account ' . (isset($options['uid']) ? $options['uid'] : 1) . ' does not exist or is blocked');
         }
         AegirDriver::result(['ok' => TRUE, 'url' => user_pass_reset_url($account) . '/login', 'account' => $account->name]);
         break;
@@ -400,6 +405,6 @@ call_user_func(function (array $arguments, array $options) {
       fwrite(STDERR, get_class($e) . ' @ ' . $e->getFile() . ':' . $e->getLine() . "\n");
     }
     $message = AegirDriver::line($e->getMessage());
-    AegirDriver::fail(AegirDriver::kind($e), get_class($e), $message === '' ? get_class($e) : $message, $e instanceof AegirFailure ? $e->extra : []);
+    AegirDriver::fail(AegirDriver::kind($e), get_class($e), $message === '' ? get_class($e) : $message, $e instanceof AegirFailure ? $e->extra : AegirDriver::at($e->getFile(), $e->getLine()));
   }
 }, $argv, isset($AEGIR_OPTIONS) && is_array($AEGIR_OPTIONS) ? $AEGIR_OPTIONS : []);

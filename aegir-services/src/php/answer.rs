@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     UnknownProfile,
     DbAccess,
     DbMissing,
+    DbDamaged,
+    NoAccount,
     NoSuchSite,
     WrongPhp,
     OpenBasedir,
@@ -28,6 +30,8 @@ pub(crate) struct Failure {
     pub(crate) cause: String,
     /// With [`Kind::AlreadyInstalled`]: what is there is a whole site, not the rest of a broken install.
     pub(crate) finished: bool,
+    /// Where PHP says that it failed: a line, and the file that has it.
+    pub(crate) at: Option<(u64, String)>,
 }
 
 /// Names for hints.
@@ -45,7 +49,7 @@ pub(crate) fn read(output: &Output, secrets: &[SecretString]) -> Result<Value, F
     let text = output.text();
     let said = text.lines().rev().find_map(|line| line.strip_prefix("RESULT "));
     let Some(result) = said.and_then(|json| serde_json::from_str::<Value>(json).ok()) else {
-        return Err(Failure { kind: Kind::Other, cause: clean(&no_result(output), secrets), finished: false });
+        return Err(Failure { kind: Kind::Other, cause: clean(&no_result(output), secrets), finished: false, at: None });
     };
     let flag = |name: &str| result.get(name).and_then(Value::as_bool).unwrap_or(false);
     if flag("ok") && output.ok() {
@@ -56,7 +60,9 @@ pub(crate) fn read(output: &Output, secrets: &[SecretString]) -> Result<Value, F
         Some(error) => error.to_owned(),
         None => format!("it reported success, but ended with status {}", output.status),
     };
-    Err(Failure { kind, cause: clean(&cause, secrets), finished: flag("finished") })
+    let file = result.get("file").and_then(Value::as_str).map(|file| clean(file, secrets));
+    let at = result.get("line").and_then(Value::as_u64).zip(file);
+    Err(Failure { kind, cause: clean(&cause, secrets), finished: flag("finished"), at })
 }
 
 /// The last lines of standard error. Standard output is never shown: an application prints whole pages there.
@@ -112,6 +118,18 @@ impl Failure {
             )),
             Kind::Requirements => made(ErrorKind::Refused, "the server lacks what the application requires")
                 .hint(format!("mend what the cause names on {web}, then run it again")),
+            Kind::DbDamaged => made(ErrorKind::Failed, "its database is not whole")
+                .hint("load it from a backup: the archives in Aegir's backups directory hold dumps"),
+            Kind::NoAccount => made(ErrorKind::Refused, "there is nobody to log in as")
+                .hint("make that account in the site, or load its users from a backup"),
+            Kind::Other if self.at.is_some() => {
+                let (line, file) = self.at.unwrap_or_default();
+                let cause = format!("{} in {file}, line {line}", self.cause);
+                return made(ErrorKind::Failed, "the application failed")
+                    .context("server", web)
+                    .because(cause)
+                    .hint(format!("look at line {line} of {file} on {web}"));
+            }
             Kind::Other => made(ErrorKind::Failed, "the application failed")
                 .hint(format!("`aegir platform verify {platform}` looks at the code; the web server's PHP log may say more")),
         };
@@ -158,6 +176,8 @@ mod tests {
             ("unknown_profile", ErrorKind::Refused),
             ("db_access", ErrorKind::Unreachable),
             ("db_missing", ErrorKind::Failed),
+            ("db_damaged", ErrorKind::Failed),
+            ("no_account", ErrorKind::Refused),
             ("no_such_site", ErrorKind::Refused),
             ("wrong_php", ErrorKind::Refused),
             ("open_basedir", ErrorKind::Refused),
@@ -171,7 +191,14 @@ mod tests {
             assert_eq!(error.chain()[1], "why");
             assert!(!error.hints().is_empty());
         }
-        let denied = Failure { kind: Kind::DbAccess, cause: "SQLSTATE[HY000] [1045] Access denied".into(), finished: false };
+        let denied = Failure { kind: Kind::DbAccess, cause: "SQLSTATE[HY000] [1045] Access denied".into(), finished: false, at: None };
         assert_eq!(denied.error("x", SUBJECT).kind(), ErrorKind::Failed);
+    }
+    #[test]
+    fn where_it_failed_is_said_by_file_and_line() {
+        let line = r#"RESULT {"ok":false,"kind":"other","error":"syntax error","file":"/var/aegir/config/includes/global.inc","line":3}"#;
+        let error = read(&output(1, line, ""), &[]).unwrap_err().error("making a link", SUBJECT);
+        assert_eq!(error.chain()[1], "syntax error in /var/aegir/config/includes/global.inc, line 3");
+        assert_eq!(error.hints(), ["look at line 3 of /var/aegir/config/includes/global.inc on web1"]);
     }
 }

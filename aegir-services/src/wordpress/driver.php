@@ -48,6 +48,11 @@ class AegirDriver {
     exit(1);
   }
 
+  /** Where PHP says that something failed; nothing for our own code, which has no file. */
+  public static function at($file, $line) {
+    return is_file($file) ? ['file' => $file, 'line' => $line] : [];
+  }
+
   /** Text for one line of output: no markup, no line breaks, no secret that passed through here. */
   public static function line($text) {
     $text = str_replace(array_filter(self::$secrets, 'strlen'), '***', (string) $text);
@@ -109,8 +114,8 @@ register_shutdown_function(function () {
     }
     $last = error_get_last();
     $fatal = $last && in_array($last['type'], [E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR, E_USER_ERROR, E_RECOVERABLE_ERROR]);
-    $said = $fatal ? strtok($last['message'], "\n") . " @ {$last['file']}:{$last['line']}" : AegirDriver::line(preg_replace('#<(style|script)\b.*?</\1>#is', ' ', $said));
-    AegirDriver::fail('other', $fatal ? 'FatalError' : 'NoResult', $said === '' ? 'WordPress ended without a result' : $said);
+    $said = $fatal ? strtok($last['message'], "\n") : AegirDriver::line(preg_replace('#<(style|script)\b.*?</\1>#is', ' ', $said));
+    AegirDriver::fail('other', $fatal ? 'FatalError' : 'NoResult', $said === '' ? 'WordPress ended without a result' : $said, $fatal ? AegirDriver::at($last['file'], $last['line']) : []);
   }
 });
 
@@ -180,7 +185,7 @@ try {
     }
   }
   elseif (!isset($aegir_tables["{$table_prefix}options"])) {
-    throw new AegirFailure('no_such_site', 'the database of sites/' . AEGIR_SITE . ' has no WordPress in it: the site is not installed');
+    throw new AegirFailure('db_damaged', $aegir_tables ? "it has no table {$table_prefix}options, and " . count($aegir_tables) . ' others' : 'there is no table in it');
   }
   $aegir_database->close();
 
@@ -286,7 +291,7 @@ try {
       // The first account may have been deleted: any administrator will do.
       $aegir_user = isset($aegir_options['uid']) ? get_userdata($aegir_options['uid']) : current(get_users(['role' => 'administrator', 'orderby' => 'ID', 'number' => 1]));
       if (!$aegir_user) {
-        throw new AegirFailure('other', 'the account does not exist');
+        throw new AegirFailure('no_account', isset($aegir_options['uid']) ? "there is no account with the ID {$aegir_options['uid']}" : 'no account of the site is an administrator');
       }
       AegirDriver::result(['ok' => TRUE, 'url' => aegir_login_url($aegir_user->ID), 'account' => $aegir_user->user_login]);
       break;
@@ -394,5 +399,5 @@ catch (Throwable $aegir_error) {
   if (!$aegir_error instanceof AegirFailure) {
     fwrite(STDERR, get_class($aegir_error) . ' @ ' . $aegir_error->getFile() . ':' . $aegir_error->getLine() . "\n");
   }
-  AegirDriver::fail(AegirDriver::kind($aegir_error), get_class($aegir_error), $aegir_error->getMessage(), $aegir_error instanceof AegirFailure ? $aegir_error->extra : []);
+  AegirDriver::fail(AegirDriver::kind($aegir_error), get_class($aegir_error), $aegir_error->getMessage(), $aegir_error instanceof AegirFailure ? $aegir_error->extra : AegirDriver::at($aegir_error->getFile(), $aegir_error->getLine()));
 }
