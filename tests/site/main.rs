@@ -15,6 +15,7 @@ mod malicious;
 mod odd;
 mod original_faults;
 mod stopping;
+mod truth;
 mod web_cases;
 mod words;
 

@@ -12,7 +12,7 @@ pub enum Finding {
     Warn,
     /// Not looked at, because something before it failed. Never a success.
     Skipped,
-    /// Work on this server would fail.
+    /// Work on this server would fail, or what it serves does.
     Fail,
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::visit::Visits;
 use super::{Bindings, Registry, ServiceType};
 use crate::Result;
 use crate::entity::Server;
@@ -22,6 +23,8 @@ pub struct PlanContext<'a> {
     warnings: Mutex<Vec<String>>,
     gone: Mutex<Vec<ServerName>>,
     reach: tokio::sync::Mutex<Reach>,
+    /// Of sites that are looked at while their plan is made.
+    pub(crate) visits: Visits,
 }
 
 impl<'a> PlanContext<'a> {
@@ -32,6 +35,7 @@ impl<'a> PlanContext<'a> {
             warnings: Mutex::default(),
             gone: Mutex::default(),
             reach: tokio::sync::Mutex::default(),
+            visits: Visits::default(),
         }
     }
 

@@ -9,6 +9,7 @@ mod plugin;
 mod preparation;
 mod registry;
 mod setting;
+mod visit;
 
 pub use bindings::Bindings;
 pub use check::{Check, Finding, as_root, set_up};
@@ -19,3 +20,4 @@ pub use plugin::{Capabilities, Plugin, Service, ServiceType};
 pub use preparation::{Fed, Preparation, RootFile, Switches, SystemService};
 pub use registry::{Registry, TypeInfo};
 pub use setting::ServiceChange;
+pub use visit::Visit;

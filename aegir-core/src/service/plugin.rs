@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Check, Operation, PlanContext, Preparation};
+use super::{Check, Operation, PlanContext, Preparation, Visit};
 use crate::action::Actions;
 use crate::entity::Server;
+use crate::name::SiteUri;
 use crate::plan::Plan;
-use crate::server::{Command, Output};
+use crate::server::{Command, Observer, Output};
 use crate::{Error, Result};
 
 /// What a service type can do, as plain fields; asked before planning.
@@ -67,6 +68,12 @@ pub trait ServiceType: std::fmt::Debug + Send + Sync {
     /// Looks whether it could work on this server, whose facts are fresh; `answers` are those to its questions. Packages
     /// and the sudo rule of its [`Preparation`] are looked at without it.
     async fn check(&self, server: &Server, answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>>;
+    /// Web services: gets the front page of sites at these addresses, as visitors do, on their server; side by side, and
+    /// within limits of number and time. Changes nothing but what any visitor does.
+    async fn visit(&self, addresses: &[SiteUri], server: &Observer) -> Vec<Visit> {
+        let _ = (addresses, server);
+        Vec::new()
+    }
     /// Database services: the question that, asked on a web server, tells how `server` is reached from there.
     fn question_from(&self, server: &Server, web: &Server) -> Option<Command> {
         let _ = (server, web);

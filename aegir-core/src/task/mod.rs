@@ -23,6 +23,7 @@ mod server_enrol;
 mod server_verify;
 mod site_change;
 mod site_delete;
+mod site_files;
 mod site_install;
 mod site_verify;
 mod users;
@@ -103,5 +104,10 @@ async fn draw(core: &Arc<Core>, request: &Request) -> Result<Planned> {
     planned.gone = cx.take_gone();
     planned.confirm = confirm::name(request, &planned.gone, &cx).await?;
     let entities: Vec<EntityRef> = planned.touches.iter().map(|(e, _)| e.clone()).collect();
-    settle(core, planned, draft.plan, &entities).await.map_err(|error| gone::explain(request, error))
+    let mut planned = settle(core, planned, draft.plan, &entities).await.map_err(|error| gone::explain(request, error))?;
+    site_verify::judge(&mut planned, &cx).await?;
+    if matches!(request, Request::VerifySite { .. } | Request::ChangeSite(_)) {
+        site_verify::warn_of_lost_files(&mut planned);
+    }
+    Ok(planned)
 }

@@ -2,7 +2,7 @@
 //!
 //! Whatever the site acknowledged is in the archive: from the moment on that it is at rest, it acknowledges nothing.
 
-use super::{Draft, find, gone, site_verify};
+use super::{Draft, find, gone, site_files, site_verify};
 use crate::action::{FetchFile, ForgetSite, MakeDir, PackArchive, PurgeTree, RequireStill, Strike};
 use crate::entity::{EntityRef, Owner, Server, SiteContext};
 use crate::name::{ServerName, SiteUri};
@@ -55,7 +55,7 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, incomplete: bool, cx: &Pl
     }
     if !lost(&site.web) {
         let application = cx.registry().application_named(&site.platform.codebase.application)?;
-        if cx.observe(&site.web.name).await?.stat(&directory).await?.is_some() {
+        if site_files::look(&site, &directory, cx).await? {
             let account = site.web.web_account().to_owned();
             let wait = RequireStill { path: aside.clone(), account: account.clone(), since: None };
             plan = plan.and_then(application.plan(&quiesce, cx).await?).then(&site.web.name, &owner, &wait)?;

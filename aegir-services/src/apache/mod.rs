@@ -15,9 +15,10 @@ mod tests;
 pub use config::Config;
 
 use aegir_core::entity::Server;
+use aegir_core::name::SiteUri;
 use aegir_core::plan::Plan;
-use aegir_core::server::{Command, Output};
-use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType};
+use aegir_core::server::{Command, Observer, Output};
+use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType, Visit};
 use aegir_core::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 
@@ -85,6 +86,10 @@ impl ServiceType for Apache {
 
     async fn check(&self, server: &Server, answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>> {
         check::all(&self.config, server, answers, cx).await
+    }
+
+    async fn visit(&self, addresses: &[SiteUri], server: &Observer) -> Vec<Visit> {
+        crate::web::visit(addresses, self.config.port, server).await
     }
 }
 

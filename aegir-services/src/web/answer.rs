@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aegir_core::Result;
-use aegir_core::server::{Command, Server};
+use aegir_core::server::{Command, Output, Server};
 
 /// Bytes that are read of an answer; a page may be any size, and its beginning tells what it is.
 const MOST: usize = 2 << 20;
@@ -71,7 +71,12 @@ pub(super) async fn ask(
     path: &str,
     limit: Duration,
 ) -> Result<Result<Answer, String>> {
-    let command = Command::new("curl")
+    Ok(read(&server.run(&question(at, host, port, path, limit)).await?))
+}
+
+/// The command that asks.
+pub(super) fn question(at: &str, host: &str, port: u16, path: &str, limit: Duration) -> Command {
+    Command::new("curl")
         .args([
             "--silent",
             "--show-error",
@@ -87,13 +92,16 @@ pub(super) async fn ask(
         .args(["--max-time", &limit.as_secs().to_string(), "--header", &format!("Host: {host}"), "--user-agent", "Aegir"])
         .args(["--output", "-", "--", &format!("http://{at}:{port}{path}")])
         .timeout(limit + Duration::from_secs(10))
-        .cut(MOST);
-    let output = server.run(&command).await?;
+        .cut(MOST)
+}
+
+/// What came back.
+pub(super) fn read(output: &Output) -> Result<Answer, String> {
     let cut = output.stdout.len() >= MOST;
     if !output.ok() && !cut {
-        return Ok(Err(output.error_text().trim().to_owned()));
+        return Err(output.error_text().trim().to_owned());
     }
-    Ok(Answer::parse(&output.text()).map(|answer| Answer { cut, ..answer }).ok_or_else(|| "what came back is no HTTP answer".to_owned()))
+    Answer::parse(&output.text()).map(|answer| Answer { cut, ..answer }).ok_or_else(|| "what came back is no HTTP answer".to_owned())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod probe;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod visit;
 pub(crate) mod visitor;
 mod watch;
 
@@ -22,6 +23,7 @@ pub use configuration::SwapConfiguration;
 pub use probe::{Expect, MARKER, Outside, PROBE_PATH, Page, Probe};
 
 pub(crate) use knock::knock;
+pub(crate) use visit::visit;
 
 use aegir_core::service::{Capabilities, Registry, Service};
 use aegir_core::{Error, Result};

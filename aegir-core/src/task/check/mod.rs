@@ -13,6 +13,7 @@ mod machine;
 mod names;
 mod packages;
 mod run;
+mod sites;
 mod sudo;
 mod tasks;
 

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::look::look;
+use super::sites;
 use super::tasks::unfinished;
 use crate::entity::Server;
 use crate::inventory::NotedCheck;
@@ -76,6 +77,9 @@ async fn one(core: &Arc<Core>, server: &Server, wanted: &[String], turns: &Semap
     let (at, looked) = (Utc::now(), facts.is_some());
     let server = Server { facts: facts.or_else(|| server.facts.clone()), ..server.clone() };
     let mut checks = look.judge(&server, &cx).await?;
+    if looked {
+        checks.extend(sites::judge(&server, wanted, &cx).await?);
+    }
     if server.name == ServerName::master() {
         checks.extend(unfinished(core).await?);
     }
