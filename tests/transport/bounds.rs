@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aegir_core::server::{DirSpec, FileSpec, OwnedPath, Permissions, Server};
+use aegir_testkit::exchange::exchange;
 use aegir_testkit::lab::Service;
 
 use crate::remote::Remote;
@@ -50,9 +51,6 @@ async fn a10_neither_a_directory_nor_a_file_is_read_without_end() {
     }
 }
 
-/// Exchanges `private/files` and a link for as long as it lives.
-const EXCHANGE: &str = r#"chdir $ARGV[0] or die; my ($a, $b) = ("files", ".l"); my $n = `uname -m` eq "x86_64\n" ? 316 : 276; while (1) { syscall($n, -100, $a, -100, $b, 2) }"#;
-
 /// A4: the web server's account exchanges names as fast as it can, and nothing of Aegir's gets its mode or its files.
 #[tokio::test(flavor = "multi_thread")]
 async fn a4_no_exchange_of_names_leads_out_of_a_directory() {
@@ -73,7 +71,7 @@ async fn a4_no_exchange_of_names_leads_out_of_a_directory() {
     );
     let state = || sh("cd /var/aegir/config && stat -c '%n %a %U:%G' . sub && ls -A . sub");
     let before = state();
-    let exchanging = remote.host.command(["perl", "-e", EXCHANGE, "/var/aegir/site/private"]).user("www-data").spawn();
+    let exchanging = exchange(&remote.host, "/var/aegir/site/private", "files", ".l");
     let (mut made, mut refused) = (0, 0);
     for round in 0..150 {
         let mode = if round % 2 == 0 { 0o2777 } else { 0o2770 };
@@ -103,4 +101,52 @@ async fn a4_no_exchange_of_names_leads_out_of_a_directory() {
         assert!(server.remove(&OwnedPath::unchecked(path.into())).await.is_err(), "{path}");
     }
     assert_eq!(state(), before);
+}
+
+/// A4: what stands in a directory that others write to is read where it stands, whatever they exchange meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a4_no_exchange_of_names_makes_a_read_show_what_is_ours() {
+    let remote = Remote::new("web1");
+    let server = remote.server();
+    let sh = |script: &str| remote.host.exec(["sh", "-c", script]).ok();
+    // Of the same size, mode and owner as what it is exchanged with: nothing that can be asked about it tells them apart.
+    sh(
+        "install -d -o aegir -g aegir -m 755 /var/aegir/site && cd /var/aegir/site && install -d -o aegir -g www-data -m 2770 open open/dir && \
+        install -d -o aegir -g aegir -m 700 /var/aegir/config && echo secret >/var/aegir/config/x && echo public >open/dir/x && \
+        chown aegir: /var/aegir/config/x open/dir/x && chmod 640 /var/aegir/config/x open/dir/x && touch -d @1 /var/aegir/config/x open/dir/x && \
+        cd open && ln -s /var/aegir/config .dir && echo theirs >file && ln -s /var/aegir/config/x .file && ln -s file fine && ln -s file .fine && \
+        ln -s nowhere dangling && mkfifo pipe && truncate -s 40M large && chown -h www-data: .dir file .file fine .fine dangling pipe large",
+    );
+    let open = camino::Utf8Path::new("/var/aegir/site/open");
+    let read = async |name: &str| server.read(&open.join(name)).await.map(|read| read.map(|bytes| String::from_utf8(bytes).unwrap()));
+    assert_eq!(read("dir/x").await.unwrap().unwrap(), "public\n");
+    for name in ["file", "fine"] {
+        assert_eq!(read(name).await.unwrap().unwrap(), "theirs\n", "{name}");
+    }
+    for name in ["none", "none/x", "dangling"] {
+        assert!(read(name).await.unwrap().is_none(), "{name}");
+    }
+    for (name, why) in
+        [(".file", "does not belong"), (".dir/x", "symbolic link"), ("pipe", "no file"), ("large", "larger than"), ("dir", "no file")]
+    {
+        let error = read(name).await.unwrap_err();
+        assert!(format!("{error:?}").contains(why) && error.contexts().iter().any(|(key, _)| *key == "file"), "{name}: {error:?}");
+    }
+    for (one, other, name) in [("dir", ".dir", "dir/x"), ("file", ".file", "file"), ("fine", ".file", "fine")] {
+        let exchanging = exchange(&remote.host, open.as_str(), one, other);
+        let (mut seen, mut refused) = (0, 0);
+        for _ in 0..60 {
+            match read(name).await {
+                Ok(text) => {
+                    assert_ne!(text.as_deref(), Some("secret\n"), "{name} shows what is ours");
+                    seen += 1;
+                }
+                Err(_) => refused += 1,
+            }
+            let into = remote.root().join("into");
+            assert!(server.fetch(&open.join(name), &into).await.is_err() && !into.exists(), "{name} is fetched");
+        }
+        drop(exchanging);
+        assert!(seen > 2 && refused > 2, "the race was none: {seen} {refused}");
+    }
 }

@@ -15,6 +15,7 @@ mod forward;
 mod host_key;
 mod ids;
 mod link;
+mod place;
 mod refusal;
 mod run;
 mod sftp;
@@ -45,9 +46,6 @@ const FILES_AT_ONCE: usize = 32;
 const REMOVAL: Duration = Duration::from_secs(900);
 /// Gives us back the directories that installers made read-only, then removes; follows no link.
 const REMOVE_TREE: &str = r#"find "$1" -type d ! -perm -0700 -execdir chmod u+rwx {} \; 2>/dev/null; rm -rf -- "$1""#;
-
-/// Changes what has a name in a directory that is entered name by name.
-const PLACE: &str = include_str!("place.pl");
 
 /// A machine reached over SSH. Making one does nothing; the first use connects.
 #[derive(Debug)]
@@ -153,15 +151,6 @@ impl SshServer {
         Err(self
             .file_error(doing, path, &Fault::Because(why))
             .hint(format!("see who may write where on the way: `namei -l {path}` on {}", self.link.name)))
-    }
-
-    /// Changes what has a name in a directory by a script, which enters the directory name by name.
-    async fn at_place(&self, doing: &str, way: &Way, change: &[&str]) -> Result<()> {
-        let (dir, name) = (way.path.parent().unwrap_or("/".into()), way.path.file_name().unwrap_or("."));
-        let command = Command::new("perl").args(["-e", PLACE, "--", dir.as_str(), name]).args(change).timeout(REMOVAL).idempotent();
-        let doing = format!("{doing} {} on {}", way.path, self.link.name);
-        let output = self.run(&command).await.and_then(|output| output.require_ok(&Command::new("perl"), &doing));
-        output.map(drop).map_err(|e| e.context("server", &self.link.name).context("file", &way.path))
     }
 
     /// The error for a server that takes commands and not files.
@@ -290,7 +279,11 @@ impl Server for SshServer {
 
     async fn read(&self, path: &Utf8Path) -> Result<Option<Vec<u8>>> {
         let way = self.way("reading", path).await?;
-        self.files("reading", path, true, |sftp, _| sftp::read(sftp, &way)).await
+        if way.own {
+            self.files("reading", path, true, |sftp, _| sftp::read(sftp, &way.path)).await
+        } else {
+            self.read_at_place(&way).await
+        }
     }
 
     async fn list(&self, path: &Utf8Path) -> Result<Option<Vec<String>>> {
@@ -355,7 +348,12 @@ impl Server for SshServer {
     }
 
     async fn fetch(&self, path: &Utf8Path, into: &Utf8Path) -> Result<Fetched> {
-        let way = &self.way("fetching", path).await?;
+        let way = self.way("fetching", path).await?;
+        if !way.own {
+            let why = "others than root and the account can exchange it while it is read".to_owned();
+            return Err(self.file_error("fetching", path, &Fault::Because(why)));
+        }
+        let way = &way.path;
         self.files("fetching", path, true, |sftp, _| async move {
             let here = |e: std::io::Error| Fault::Because(format!("writing {into} here: {e}"));
             let mut intake = Intake::new(into).await.map_err(here)?;
