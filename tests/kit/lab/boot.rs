@@ -15,6 +15,7 @@ use rustix::process::Signal;
 
 use super::base::Base;
 use super::kind::Kind;
+use super::layer::Layer;
 use super::process::Process;
 use super::state::{HostState, LabState};
 use crate::machine::{PATH, call};
@@ -38,6 +39,8 @@ pub enum Storage {
 pub(crate) struct Life {
     shell: Child,
     _pipe: ChildStdin,
+    /// What it stands on; other processes remove what nobody uses.
+    _layer: Option<Layer>,
 }
 
 impl Life {
@@ -92,7 +95,7 @@ pub(crate) fn boot(kind: &Kind, lab: &LabState, host: &mut HostState) -> io::Res
     match started() {
         Ok(init) => {
             host.init = init;
-            Ok((!lab.stays).then_some(Life { shell, _pipe: pipe }))
+            Ok((!lab.stays).then_some(Life { shell, _pipe: pipe, _layer: kind.layer.clone() }))
         }
         Err(e) => {
             let _ = shell.kill();
