@@ -18,7 +18,8 @@ const ATTACKS: [&str; 10] = [
     "tee /tmp/owned",
 ];
 
-/// Tells the truth about a dump once, keeps it, and puts the attack in front of it; lies later on when it is told to.
+/// Tells the truth about a dump once, and keeps it; then, its database being gone, puts the attack in front of it. Lies
+/// later on when it is told to.
 const SUM: &str = r#"#!/bin/sh
 for file; do :; done
 case $file in */database.sql) ;; *) exec /usr/bin/sha256sum "$@" ;; esac
@@ -26,10 +27,23 @@ case $file in */database.sql) ;; *) exec /usr/bin/sha256sum "$@" ;; esac
 if [ ! -e /tmp/sum ]; then
   /usr/bin/sha256sum "$@" | tee /tmp/sum
   cp "$file" /tmp/good.sql
-  { cat /tmp/attack; cat /tmp/good.sql; } >"$file"
 elif [ -e /tmp/lie ]; then cat /tmp/sum
-else exec /usr/bin/sha256sum "$@"
+else
+  { cat /tmp/attack; cat /tmp/good.sql; } >"$file"
+  exec /usr/bin/sha256sum "$@"
 fi
+"#;
+
+/// Changes a dump while it is packed.
+const ZSTD: &str = r#"#!/bin/sh
+for dump in /var/aegir/backups/.a5.example.com-*/database.sql; do echo "-- mine" >>"$dump"; done
+exec /usr/bin/zstd "$@"
+"#;
+
+/// Notes which files are read to be summed up.
+const NOTED: &str = r#"#!/bin/sh
+for file; do case $file in /*) echo "$file" >>/tmp/summed ;; esac; done
+exec /usr/bin/sha256sum "$@"
 "#;
 
 /// A5: ten attempts, none has an effect on the master or on another database.
@@ -84,6 +98,23 @@ fn a5_a_dump_is_loaded_with_the_rights_of_its_site_and_never_on_the_master() {
     assert_eq!(web.http(80, "a5.example.com", "/").status, 200);
     fleet.assert_unchanged(&world, "ten attempts");
     web.exec(["rm", "/usr/local/bin/sha256sum"]).ok();
+
+    // Changed between making and dropping: nothing is dropped for it.
+    web.write("/usr/local/bin/zstd", ZSTD);
+    web.exec(["chmod", "755", "/usr/local/bin/zstd"]).ok();
+    let kept = fleet.aegir(["site", "delete", "a5.example.com", "--yes"]);
+    assert_eq!(kept.status, 8, "{}", kept.stderr);
+    assert!(kept.stderr.contains("is not the dump of a5examplecom that was made, so the database is not dropped"), "{}", kept.stderr);
+    web.exec(["rm", "/usr/local/bin/zstd"]).ok();
+    assert_eq!(web.http(80, "a5.example.com", "/").status, 200);
+    fleet.assert_unchanged(&world, "a dump that was changed on its way");
+
+    // A dump is read once to be summed up, before its database is dropped; an archive is summed up while it is made.
+    web.write("/usr/local/bin/sha256sum", NOTED);
+    web.exec(["chmod", "755", "/usr/local/bin/sha256sum"]).ok();
     fleet.aegir(["site", "delete", "a5.example.com", "--yes"]).ok();
+    let summed = web.exec(["cat", "/tmp/summed"]).ok();
+    assert!(summed.lines().count() == 1 && summed.trim().ends_with("/database.sql"), "{summed}");
+    web.exec(["rm", "/usr/local/bin/sha256sum"]).ok();
     host.exec(["sh", "-c", "rm /var/aegir/backups/a5*"]).ok();
 }

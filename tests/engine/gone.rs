@@ -30,6 +30,7 @@ struct Lean {
 impl Action for Lean {
     const NAME: &'static str = "test.lean";
     type Before = ();
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("lean on {}", self.on)

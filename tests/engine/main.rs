@@ -8,6 +8,7 @@ mod gone;
 mod killing;
 mod locking;
 mod meddler;
+mod outputs;
 mod running;
 mod stale;
 mod stuck;

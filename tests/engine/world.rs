@@ -12,7 +12,7 @@ use camino::Utf8Path;
 use tempfile::TempDir;
 
 /// How many steps the toy plan has before the commit, and after.
-pub(crate) const FORWARD: usize = 9;
+pub(crate) const FORWARD: usize = 10;
 pub(crate) const CLEANUP: usize = 2;
 
 /// Which inventory a test runs on.

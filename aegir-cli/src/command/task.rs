@@ -74,6 +74,9 @@ async fn retry(id: TaskId, session: &Session) -> Result<u8> {
         session.ui.item("Outcome", || ui::outcome_item(&title, Some(id), &outcome), String::new);
     }
     let except = |key: &str| report.context.iter().find(|(k, _)| k == key).map(|(_, what)| what);
+    if let Some(kept) = except("kept") {
+        session.ui.say(format!("task {id}: {kept}"));
+    }
     match (except("given up"), except("left alone")) {
         (None, None) => session.ui.say(format!("task {id} is taken back now, all of it")),
         (Some(what), None) => session.ui.warn(&format!("task {id} is taken back now, but for what is gone: {what}")),
@@ -177,6 +180,7 @@ fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session
             EventKind::Warning { step, message } => format!("step {}: warning: {message}", step + 1),
             EventKind::StepGivenUp { step, why } => format!("step {}: warning: given up: {why}", step + 1),
             EventKind::StepLeftAlone { step, why } => format!("step {}: warning: left alone: {why}", step + 1),
+            EventKind::StepKept { step, what } => format!("step {}: not taken back: {what}", step + 1),
             EventKind::CancelAsked { by } => format!("stopped by {by}"),
             EventKind::TaskClosed { by } => format!("closed by {by}, who took the rest back by hand"),
             EventKind::StepFailed { step, error } | EventKind::UndoFailed { step, error } => {
@@ -204,6 +208,7 @@ fn word(state: StepState) -> &'static str {
         StepState::UndoFailed => "could not be taken back",
         StepState::GivenUp => "given up",
         StepState::LeftAlone => "left alone",
+        StepState::Kept => "kept",
         StepState::Declined => "refused",
     }
 }

@@ -37,13 +37,13 @@ pub(crate) fn ended(ui: &Ui, title: &str, task: Option<TaskId>, outcome: &Outcom
             tell_next(ui, next);
         }
         Outcome::RolledBack(report) => {
+            // What the report names as kept outlives it.
+            let state = match report.context.iter().any(|(key, _)| key == "kept") {
+                false => "everything was taken back; nothing was changed",
+                true => "everything else was taken back",
+            };
             ui.report(
-                &headed(
-                    report,
-                    format!("{title}: rolled back: {}", report.message),
-                    "everything was taken back; nothing was changed",
-                    task,
-                ),
+                &headed(report, format!("{title}: rolled back: {}", report.message), state, task),
                 &json!({ "result": "rolled_back", "task": task }),
             );
         }

@@ -92,7 +92,10 @@ mod tests {
     fn step(summary: &str, diff: Diff) -> PlannedStep {
         let server = ServerName::master();
         let owner = Owner::new(EntityRef::Server(server.clone()), EntityId::default());
-        PlannedStep { step: Step { server, owner, action: "file.write".into(), params: Value::Null, summary: summary.into() }, diff }
+        PlannedStep {
+            step: Step { server, owner, action: "file.write".into(), params: Value::Null, summary: summary.into(), id: None },
+            diff,
+        }
     }
 
     fn planned(steps: Vec<PlannedStep>) -> Planned {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::{Action, Claims, Context, on_disk};
+use super::{Action, Claims, Context, FileSum, on_disk};
 use crate::entity::Resource;
 use crate::name::ServerName;
 use crate::plan::{Change, Diff};
@@ -32,12 +32,17 @@ impl PackArchive {
     fn partial(&self) -> Utf8PathBuf {
         self.archive.with_extension("partial")
     }
+
+    fn unsummed(&self, cx: &Context) -> Error {
+        Error::failed(format!("{} has no checksum", self.archive)).context("server", cx.server().name()).context("file", &self.archive)
+    }
 }
 
 impl Action for PackArchive {
     const NAME: &'static str = "archive.pack";
     /// Whether the archive stood there; never, once the step began.
     type Before = bool;
+    type Output = FileSum;
 
     fn summary(&self) -> String {
         format!("archive to {}", self.archive)
@@ -62,14 +67,15 @@ impl Action for PackArchive {
         Ok(Diff::new(Change::Create, format!("+ {} of {}\n", self.archive, parts.join(", "))))
     }
 
-    async fn apply(&self, cx: &Context, before: &bool) -> Result<()> {
+    async fn apply(&self, cx: &Context, before: &bool) -> Result<FileSum> {
         if *before {
             return Err(Error::conflict(format!("{} exists already", self.archive))
                 .context("server", cx.server().name())
                 .context("file", &self.archive));
         }
         if cx.server().stat(&self.archive).await?.is_some() {
-            return Ok(());
+            // Only a whole archive ever gets that name.
+            return FileSum::of(cx.server(), &self.archive).await?.ok_or_else(|| self.unsummed(cx));
         }
         let partial = self.partial();
         cx.remove(&partial).await?;
@@ -83,7 +89,7 @@ impl Action for PackArchive {
             .timeout(Duration::from_secs(6 * 3600));
         let output = cx.server().run(&command).await?;
         let said = output.error_text();
-        output.require_ok(&command, &format!("packing {} on {}", self.archive, cx.server().name())).map_err(|error| {
+        let output = output.require_ok(&command, &format!("packing {} on {}", self.archive, cx.server().name())).map_err(|error| {
             let error = error.context("server", cx.server().name()).context("file", &self.archive);
             match said.lines().find_map(|line| line.strip_prefix("tar: ")?.strip_suffix(": Cannot open: Permission denied")) {
                 // Who packs a directory is its owner; so it is made the file's, too.
@@ -101,8 +107,10 @@ impl Action for PackArchive {
         if !changed.is_empty() {
             cx.warn(format!("while {} was packed: {}", self.archive, changed.join("; "))).await?;
         }
+        let sum = FileSum::printed(cx.server(), &partial, &output.text()).await?.ok_or_else(|| self.unsummed(cx))?;
         on_disk::file(cx, &partial).await?;
-        cx.server().rename(&partial, &self.archive).await
+        cx.server().rename(&partial, &self.archive).await?;
+        Ok(sum)
     }
 
     async fn undo(&self, cx: &Context, before: &bool) -> Result<()> {

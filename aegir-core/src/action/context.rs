@@ -1,8 +1,11 @@
 //! What an action holds while it looks, changes, or puts back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use secrecy::ExposeSecret as _;
+use serde::de::DeserializeOwned;
 
 use crate::engine::TaskJournal;
 use crate::entity::{Owner, Resource};
@@ -39,6 +42,8 @@ impl Drop for Brought {
 pub(crate) struct RunningStep {
     pub(crate) journal: Arc<TaskJournal>,
     pub(crate) step: usize,
+    /// Which step of the plan has which name.
+    pub(crate) named: Arc<BTreeMap<String, usize>>,
 }
 
 /// The server, the owner, and the way to say how far it is.
@@ -107,6 +112,16 @@ impl Context {
         self.running.as_ref().map(|running| running.journal.claim.task)
     }
 
+    /// What a named step before this one put out, as the journal has it: also after a crash, and while steps are taken back.
+    pub async fn lookup<T: DeserializeOwned>(&self, step: &str) -> Result<T> {
+        let missing = || Error::internal(format!("the step “{step}” has put out nothing that can be read"));
+        let RunningStep { journal, named, .. } = self.running.as_ref().ok_or_else(missing)?;
+        let index = *named.get(step).ok_or_else(missing)?;
+        let sealed = journal.replay().await.outputs.get(index).cloned().flatten().ok_or_else(missing)?;
+        let clear = self.core.keyring.open(&sealed)?;
+        serde_json::from_str(clear.expose_secret()).map_err(|e| missing().because(e))
+    }
+
     /// Whether the step was begun before and cut short: what it finds may be its own half-done work.
     pub fn retrying(&self) -> bool {
         self.retrying
@@ -150,14 +165,14 @@ impl Context {
 
     /// Says how far the step is. May be lost.
     pub fn progress(&self, done: u64, total: u64, note: impl Into<String>) {
-        if let Some(RunningStep { journal, step }) = &self.running {
+        if let Some(RunningStep { journal, step, .. }) = &self.running {
             journal.log.pass(EventKind::Progress { step: *step, done, total, note: note.into() });
         }
     }
 
     /// Passes on a line that a command printed. The caller vouches that it holds no secret.
     pub fn output(&self, line: impl Into<String>) {
-        if let Some(RunningStep { journal, step }) = &self.running {
+        if let Some(RunningStep { journal, step, .. }) = &self.running {
             journal.log.pass(EventKind::Output { step: *step, line: line.into() });
         }
     }
@@ -165,7 +180,7 @@ impl Context {
     /// Warns, durably: the step succeeds, but a person should know.
     pub async fn warn(&self, message: impl Into<String>) -> Result<()> {
         match &self.running {
-            Some(RunningStep { journal, step }) => {
+            Some(RunningStep { journal, step, .. }) => {
                 journal.say(&EventKind::Warning { step: *step, message: message.into() }, Entry::default()).await
             }
             None => Ok(()),

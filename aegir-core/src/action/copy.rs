@@ -31,6 +31,7 @@ impl Action for CopyTree {
     const NAME: &'static str = "tree.copy";
     /// Whether the destination stood there; never, once the step began.
     type Before = bool;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("copy {} to {}", self.from, self.to)

@@ -25,6 +25,7 @@ pub struct MakeDir {
 impl Action for MakeDir {
     const NAME: &'static str = "directory.make";
     type Before = Option<FileStat>;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("make directory {}", self.path)

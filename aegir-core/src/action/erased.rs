@@ -21,9 +21,13 @@ pub trait ErasedAction: std::fmt::Debug + Send + Sync {
     /// See [`Action::diff`].
     fn diff(&self, cx: &Context, before: &Value) -> Result<Diff>;
     /// See [`Action::apply`].
-    async fn apply(&self, cx: &Context, before: &Value) -> Result<()>;
+    async fn apply(&self, cx: &Context, before: &Value) -> Result<Value>;
     /// See [`Action::undo`].
     async fn undo(&self, cx: &Context, before: &Value) -> Result<()>;
+    /// See [`Action::reads`].
+    fn reads(&self) -> Vec<String>;
+    /// See [`Action::kept`].
+    fn kept(&self) -> Option<String>;
     /// See [`Action::limit`].
     fn limit(&self) -> Duration;
     /// See [`Action::by_hand`].
@@ -50,12 +54,21 @@ impl<A: Action> ErasedAction for A {
         Action::diff(self, cx, &typed::<A>(before)?)
     }
 
-    async fn apply(&self, cx: &Context, before: &Value) -> Result<()> {
-        Action::apply(self, cx, &typed::<A>(before)?).await
+    async fn apply(&self, cx: &Context, before: &Value) -> Result<Value> {
+        let output = Action::apply(self, cx, &typed::<A>(before)?).await?;
+        serde_json::to_value(output).map_err(|e| Error::internal(format!("what {} put out does not serialise", A::NAME)).because(e))
     }
 
     async fn undo(&self, cx: &Context, before: &Value) -> Result<()> {
         Action::undo(self, cx, &typed::<A>(before)?).await
+    }
+
+    fn reads(&self) -> Vec<String> {
+        Action::reads(self)
+    }
+
+    fn kept(&self) -> Option<String> {
+        Action::kept(self)
     }
 
     fn limit(&self) -> Duration {

@@ -1,18 +1,12 @@
 //! Brings a file from another server to the master.
 
-use std::time::Duration;
-
 use camino::Utf8PathBuf;
 
-use super::{Action, Claims, Context};
+use super::{Action, Claims, Context, FileSum};
 use crate::entity::Resource;
 use crate::name::ServerName;
 use crate::plan::{Change, Diff};
-use crate::server::Command;
 use crate::{Error, Result};
-
-/// How long summing up a large file may take there.
-const LIMIT: Duration = Duration::from_secs(6 * 3600);
 
 /// Brings a file from another server to a new one of mode 0600 on the master: in pieces, and whole or not at all.
 ///
@@ -25,6 +19,8 @@ pub struct FetchFile {
     pub path: Utf8PathBuf,
     /// The new file; must not exist.
     pub into: Utf8PathBuf,
+    /// The named step that made the file there, and put out its [`FileSum`].
+    pub made_by: String,
 }
 
 impl FetchFile {
@@ -41,6 +37,7 @@ impl Action for FetchFile {
     const NAME: &'static str = "file.fetch";
     /// Whether the new file stood there; never, once the step began.
     type Before = bool;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("bring {} from {} to {}", self.path, self.from, self.into)
@@ -51,6 +48,10 @@ impl Action for FetchFile {
             acquire: vec![Resource::path(server, &self.into), Resource::path(server, self.partial())],
             release: vec![Resource::path(server, self.partial())],
         }
+    }
+
+    fn reads(&self) -> Vec<String> {
+        vec![self.made_by.clone()]
     }
 
     async fn observe(&self, cx: &Context) -> Result<bool> {
@@ -79,16 +80,13 @@ impl Action for FetchFile {
         cx.remove(&partial).await?;
         let source = cx.other_server(&self.from).await?;
         let fetched = source.fetch(&self.path, &partial).await?;
-        let command = Command::new("sha256sum").arg("--").arg(&self.path).timeout(LIMIT);
-        let doing = format!("summing up {} on {}", self.path, self.from);
-        let said = source.run(&command).await?.require_ok(&command, &doing)?.text();
-        // A name with a line break or a backslash makes it begin the line with one.
-        if said.trim_start_matches('\\').split(' ').next() != Some(fetched.sha256.as_str()) {
+        let made: FileSum = cx.lookup(&self.made_by).await?;
+        if made.sha256 != fetched.sha256 {
             return Err(Error::failed(format!("{} from {} came as something else: {} bytes", self.path, self.from, fetched.size))
                 .context("server", &self.from)
                 .context("file", &self.path)
-                .because(format!("SHA-256 {} here, {} there", fetched.sha256, said.trim()))
-                .hint("run it again; if it fails again, look at disks and memory of both machines"));
+                .because(format!("SHA-256 {} here; {} bytes, {} when it was made", fetched.sha256, made.size, made.sha256))
+                .hint("run it again; if it fails again, look who changes it there, and at disks and memory of both machines"));
         }
         cx.server().rename(&partial, &self.into).await
     }

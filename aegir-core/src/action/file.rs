@@ -79,6 +79,7 @@ pub struct WriteFile {
 impl Action for WriteFile {
     const NAME: &'static str = "file.write";
     type Before = FileBefore;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("write {}", self.path)
@@ -143,6 +144,7 @@ pub struct RemoveFile {
 impl Action for RemoveFile {
     const NAME: &'static str = "file.remove";
     type Before = FileBefore;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("remove {}", self.path)

@@ -21,6 +21,7 @@ pub struct Link {
 impl Action for Link {
     const NAME: &'static str = "file.link";
     type Before = Option<Utf8PathBuf>;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("link {} to {}", self.path, self.target)

@@ -20,6 +20,7 @@ mod served;
 mod server;
 mod still;
 mod strike;
+mod sum;
 mod tree;
 
 pub use archive::PackArchive;
@@ -40,6 +41,7 @@ pub use served::{MakeServedDir, PurgeServedTree};
 pub use server::{ForgetServer, PinHostKeys};
 pub use still::RequireStill;
 pub use strike::Strike;
+pub use sum::FileSum;
 pub use tree::{PurgeTree, TrashTree};
 
 pub(crate) use machine::register as register_machine;
@@ -77,13 +79,16 @@ impl Claims {
     }
 }
 
+/// How long a step's output may be, in bytes as JSON: what a step knows, and not what it made.
+pub const MOST_OUTPUT: usize = 64 << 10;
+
 /// How long most changes may take: an installer's half hour, and then some.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// A change that can be taken back.
 ///
 /// * `observe` only reads. What it returns is journalled, sealed, before `apply`.
-/// * `apply` is idempotent: after a crash it runs again with the same `before`. It may fail half-way.
+/// * `apply` is idempotent: after a crash it runs again with the same `before`, and returns the same. It may fail half-way.
 /// * `undo` is idempotent and restores exactly `before`, also after an `apply` that failed half-way. It has
 ///   no default: taking back nothing is a decision that a reader should see.
 pub trait Action: Serialize + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static {
@@ -91,6 +96,9 @@ pub trait Action: Serialize + DeserializeOwned + std::fmt::Debug + Send + Sync +
     const NAME: &'static str;
     /// What stood there before.
     type Before: Serialize + DeserializeOwned + Send + Sync;
+    /// What `apply` finds out and later steps may read by this step's name, as a checksum; `()` for most. It is journalled,
+    /// sealed, and no longer than [`MOST_OUTPUT`].
+    type Output: Serialize + DeserializeOwned + Send + Sync;
 
     /// One line for people: what it does to which thing.
     fn summary(&self) -> String;
@@ -107,11 +115,22 @@ pub trait Action: Serialize + DeserializeOwned + std::fmt::Debug + Send + Sync +
     /// What would change; [`crate::plan::Change::Same`] leaves the step out. Pure.
     fn diff(&self, cx: &Context, before: &Self::Before) -> Result<Diff>;
 
-    /// Changes it.
-    fn apply(&self, cx: &Context, before: &Self::Before) -> impl Future<Output = Result<()>> + Send;
+    /// Changes it, and returns what later steps may read.
+    fn apply(&self, cx: &Context, before: &Self::Before) -> impl Future<Output = Result<Self::Output>> + Send;
 
     /// Puts back what stood there.
     fn undo(&self, cx: &Context, before: &Self::Before) -> impl Future<Output = Result<()>> + Send;
+
+    /// The named steps whose outputs it reads, with [`Context::lookup`]. A plan without one of them before this is refused.
+    fn reads(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What of it outlives a rollback once it succeeded, in words that say where: a backup that was made for safety. `None`
+    /// for most, which are taken back. What is kept must need nothing that an earlier step of its plan made.
+    fn kept(&self) -> Option<String> {
+        None
+    }
 
     /// How long `apply` or `undo` may take. What takes longer is ended, and counts as failed half-way.
     fn limit(&self) -> Duration {

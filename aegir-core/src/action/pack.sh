@@ -1,4 +1,4 @@
-# Packs, as the account Aegir works as: ACCOUNT ARCHIVE COUNT DIRECTORY... FILE...
+# Packs, as the account Aegir works as: ACCOUNT ARCHIVE COUNT DIRECTORY... FILE... Prints the archive's SHA-256.
 # What lies in directories that others write to is packed as ACCOUNT, who made it and may read it; names there mean nothing here.
 set -uo pipefail
 account=$1 archive=$2 count=$3
@@ -30,7 +30,7 @@ exec tar --create --sparse --blocking-factor=1 --file=- -- "$@"'
       part setsid --wait sudo -n -u "$account" -- env -i PATH="$PATH" LC_ALL=C.UTF-8 sh -c "$as_account" tar "${theirs[@]}" || exit 1
   done
   head -c 1024 /dev/zero
-} | zstd --quiet --stdout >"$archive" || exit 1
+} | zstd --quiet --stdout | tee -- "$archive" | sha256sum || exit 1
 
 # Read back once: an archive that cannot be read is none.
 tar --list --zstd --file="$archive" >/dev/null

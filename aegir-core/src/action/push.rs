@@ -69,6 +69,7 @@ impl PushTree {
 impl Action for PushTree {
     const NAME: &'static str = "tree.push";
     type Before = Before;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("bring {} to the server", self.target)

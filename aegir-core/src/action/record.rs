@@ -50,6 +50,7 @@ macro_rules! record {
         impl Action for $record {
             const NAME: &'static str = $name;
             type Before = Option<$entity>;
+            type Output = ();
 
             fn summary(&self) -> String {
                 format!(concat!("record ", $word, " {}"), self.$field.$key)
@@ -116,6 +117,7 @@ macro_rules! forget {
         impl Action for $forget {
             const NAME: &'static str = $name;
             type Before = Option<$entity>;
+            type Output = ();
 
             fn summary(&self) -> String {
                 format!(concat!("forget ", $word, " {}"), self.$key)

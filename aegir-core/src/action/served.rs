@@ -74,6 +74,7 @@ impl MakeServedDir {
 impl Action for MakeServedDir {
     const NAME: &'static str = "directory.make-served";
     type Before = Option<FileStat>;
+    type Output = ();
 
     fn summary(&self) -> String {
         self.plain().summary()
@@ -134,6 +135,7 @@ pub struct PurgeServedTree {
 impl Action for PurgeServedTree {
     const NAME: &'static str = "tree.purge-served";
     type Before = ();
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("destroy {}", self.path)

@@ -68,6 +68,7 @@ impl RequireStill {
 impl Action for RequireStill {
     const NAME: &'static str = "tree.still";
     type Before = ();
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("see that nobody writes to {}", self.path)

@@ -18,6 +18,7 @@ pub struct Strike {
 impl Action for Strike {
     const NAME: &'static str = "ledger.strike";
     type Before = ();
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("forget what was on {}", self.gone)

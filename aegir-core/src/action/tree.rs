@@ -22,6 +22,7 @@ impl Action for TrashTree {
     const NAME: &'static str = "tree.trash";
     /// Whether it was there.
     type Before = bool;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("take {} away", self.path)
@@ -75,6 +76,7 @@ pub struct PurgeTree {
 impl Action for PurgeTree {
     const NAME: &'static str = "tree.purge";
     type Before = ();
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("destroy {}", self.path)

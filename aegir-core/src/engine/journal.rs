@@ -29,7 +29,7 @@ impl TaskJournal {
     }
 
     /// The task as its journal tells it.
-    pub(super) async fn replay(&self) -> MutexGuard<'_, Replay> {
+    pub(crate) async fn replay(&self) -> MutexGuard<'_, Replay> {
         self.replay.lock().await
     }
 

@@ -1,6 +1,6 @@
 //! Apply forward, undo backward: the life of one task.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt as _, join_all};
@@ -10,7 +10,7 @@ use super::journal::TaskJournal;
 use super::outcome::{Cancel, Outcome, RunningTask};
 use super::pulse::Pulse;
 use super::state::Replay;
-use crate::action::{Context, ErasedAction, RunningStep};
+use crate::action::{Context, ErasedAction, MOST_OUTPUT, RunningStep};
 use crate::entity::{Owner, Recorded, Resource};
 use crate::event::{EventKind, StepInfo, StepState, Verdict};
 use crate::inventory::{Begin, Claim, Entry, Task, superseded};
@@ -65,6 +65,7 @@ pub(super) struct Engine {
     pub(super) core: Arc<Core>,
     pub(super) task: Task,
     pub(super) steps: Vec<Step>,
+    named: Arc<BTreeMap<String, usize>>,
     reach: Result<Reach, ErrorReport>,
     pub(super) journal: Arc<TaskJournal>,
     cancel: Cancel,
@@ -79,9 +80,10 @@ impl Engine {
     fn new(core: &Arc<Core>, claimed: Claimed, replay: Replay, cancel: Cancel, gone: BTreeSet<ServerName>) -> Self {
         let Claimed { task, claim, pulse, _at_work } = claimed;
         let steps: Vec<Step> = task.plan.steps().into_iter().cloned().collect();
+        let named = steps.iter().enumerate().filter_map(|(index, step)| Some((step.id.clone()?, index))).collect();
         let reach = Reach::of(&steps).map_err(|e| e.report());
         let journal = Arc::new(TaskJournal::new(&core.inventory, claim, pulse, replay, &core.faults));
-        Self { core: core.clone(), task, steps, reach, journal, cancel, gone, _at_work, back: false }
+        Self { core: core.clone(), task, steps, named: Arc::new(named), reach, journal, cancel, gone, _at_work, back: false }
     }
 
     /// Works until the end, or until another worker has the task: then at once, in the middle of whatever it is.
@@ -202,13 +204,26 @@ impl Engine {
         let faults = &self.core.faults;
         faults.before_apply(index)?;
         self.journal.pulse.pass().await?;
-        self.core.steps.work(self.in_time(&*action, action.apply(&cx, &before))).await?;
+        let mut output = self.core.steps.work(self.in_time(&*action, action.apply(&cx, &before))).await?;
         if faults.twice() {
-            action.apply(&cx, &before).await?;
+            output = action.apply(&cx, &before).await?;
         }
         faults.after_apply(index)?;
+        let receipt = self.seal_output(index, &output)?;
         let release = action.claims(&self.steps[index].server).release;
-        self.say(&EventKind::StepSucceeded { step: index }, Entry { release, ..Entry::default() }).await
+        self.say(&EventKind::StepSucceeded { step: index }, Entry { receipt, release, ..Entry::default() }).await
+    }
+
+    /// What a step put out, as it is stored; nothing for most.
+    fn seal_output(&self, index: usize, output: &serde_json::Value) -> Result<Option<Sealed>> {
+        if output.is_null() {
+            return Ok(None);
+        }
+        let text = output.to_string();
+        if text.len() > MOST_OUTPUT {
+            return Err(Error::internal(format!("step {index} puts out {} bytes, and {MOST_OUTPUT} are the most", text.len())));
+        }
+        self.core.keyring.seal(&SecretString::from(text)).map(Some)
     }
 
     pub(super) async fn prepare(&self, index: usize, retrying: bool) -> Result<(Box<dyn ErasedAction>, Context)> {
@@ -220,7 +235,7 @@ impl Engine {
             false => reach.work(&self.core, &step.server).await?,
         };
         let server: Arc<dyn Server> = Arc::new(FencedServer::new(server, self.journal.pulse.clone()));
-        let running = Some(RunningStep { journal: self.journal.clone(), step: index });
+        let running = Some(RunningStep { journal: self.journal.clone(), step: index, named: self.named.clone() });
         Ok((action, Context { core: self.core.clone(), server, owner: step.owner.clone(), running, retrying }))
     }
 

@@ -42,7 +42,11 @@ async fn look_all(core: &Arc<Core>, reach: &Reach, steps: impl Iterator<Item = S
 pub(crate) async fn settle(core: &Arc<Core>, mut planned: Planned, plan: Plan, entities: &[EntityRef]) -> Result<Planned> {
     let reach = Reach::of(plan.steps())?;
     let looked = look_all(core, &reach, plan.steps().into_iter().cloned()).await?;
-    let keep: Vec<bool> = looked.iter().map(|(_, diff, _)| diff.change != Change::Same).collect();
+    let actions = core.registry.actions();
+    plan.check(actions)?;
+    let differs: Vec<bool> = looked.iter().map(|(_, diff, _)| diff.change != Change::Same).collect();
+    // What changes nothing runs all the same where a later step reads what it puts out.
+    let keep: Vec<bool> = plan.read_by(actions, &differs)?.iter().zip(&differs).map(|(read, differs)| *read || *differs).collect();
     let forward = plan.steps().len() - plan.cleanup.len();
     // Clean-up serves the forward steps: without any of them there is nothing to clean up.
     let any_forward = keep[..forward].iter().any(|k| *k);

@@ -14,21 +14,26 @@ pub struct Replay {
     /// The number of the last event taken in.
     pub(crate) seq: u64,
     pub(crate) receipts: Vec<Option<Sealed>>,
+    /// What each step put out for later ones.
+    pub(crate) outputs: Vec<Option<Sealed>>,
     pub(crate) acquired: Vec<Vec<Resource>>,
     pub(crate) released: Vec<Vec<Recorded>>,
     /// The steps in the order they started; undo goes through it backwards.
     order: Vec<usize>,
+    /// What is kept of what is taken back, in words.
+    pub(crate) kept: Vec<String>,
     /// Why the way is back.
     pub(crate) failure: Option<ErrorReport>,
 }
 
 impl Replay {
-    /// Takes in one event with its receipt; refuses an impossible one.
+    /// Takes in one event with what is stored beside it; refuses an impossible one.
     pub(crate) fn take(&mut self, seq: u64, kind: &EventKind, receipt: Option<&Sealed>) -> Result<()> {
         self.standing.apply(kind)?;
         self.seq = seq;
         let steps = self.standing.steps.len();
         self.receipts.resize(steps, None);
+        self.outputs.resize(steps, None);
         self.acquired.resize(steps, Vec::new());
         self.released.resize(steps, Vec::new());
         match kind {
@@ -38,6 +43,8 @@ impl Replay {
                 self.released[*step].clone_from(released);
                 self.receipts[*step] = receipt.cloned();
             }
+            EventKind::StepKept { what, .. } => self.kept.push(what.clone()),
+            EventKind::StepSucceeded { step } => self.outputs[*step] = receipt.cloned(),
             EventKind::StepFailed { error, .. } if !self.standing.committed => {
                 self.failure.get_or_insert_with(|| error.clone());
             }

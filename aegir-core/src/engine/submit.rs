@@ -71,6 +71,7 @@ pub(crate) async fn begin(core: &Arc<Core>, way: &Way, cancel: &Cancel, see: imp
 
 /// Runs a plan that was made before: locks what it touches, and refuses it when the world has changed since.
 pub(crate) async fn submit(core: &Arc<Core>, planned: Planned, cancel: &Cancel) -> Result<RunningTask> {
+    planned.plan.check(core.registry.actions())?;
     let free = cancel.unless_asked(async {
         recover(core).await?;
         if let Some(before) = core.inventory.task_of_plan(planned.id).await? {

@@ -51,6 +51,7 @@ impl Engine {
         let replay = self.journal.replay().await;
         let steps = |state| replay.in_state(state).map(|index| &self.steps[index]).collect::<Vec<_>>();
         let (given_up, left_alone) = (steps(StepState::GivenUp), steps(StepState::LeftAlone));
+        let kept = replay.kept.join("; ");
         drop(replay);
         let servers: BTreeSet<&str> = given_up.iter().map(|step| step.server.as_str()).collect();
         let servers = servers.into_iter().collect::<Vec<_>>().join(", ");
@@ -62,6 +63,10 @@ impl Engine {
         if !left_alone.is_empty() {
             failure.context.push(("left alone".to_owned(), in_words(&left_alone)));
             except.push(format!("{} was left alone, for what it made is not this task's any more", in_words(&left_alone)));
+        }
+        if !kept.is_empty() {
+            failure.context.push(("kept".to_owned(), kept.clone()));
+            except.push(kept);
         }
         let summary = match except.is_empty() {
             true => format!("everything was taken back: {}", failure.message),
@@ -102,6 +107,11 @@ impl Engine {
     }
 
     async fn take_back(&self, index: usize) -> Result<()> {
+        if self.state(index).await == StepState::Succeeded
+            && let Some(what) = self.core.registry.actions().get(&self.steps[index])?.kept()
+        {
+            return self.say(&EventKind::StepKept { step: index, what }, Entry::default()).await;
+        }
         if self.state(index).await != StepState::Undoing {
             self.say(&EventKind::UndoStarted { step: index }, Entry::default()).await?;
         }

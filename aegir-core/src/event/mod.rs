@@ -131,7 +131,7 @@ pub enum EventKind {
         /// What.
         message: String,
     },
-    /// A step succeeded; its receipt is stored with this.
+    /// A step succeeded; what it put out for later steps is stored with this.
     StepSucceeded {
         /// Its index.
         step: usize,
@@ -174,6 +174,13 @@ pub enum EventKind {
         /// What was found.
         why: String,
     },
+    /// A step is not taken back though the task is: its result outlives that.
+    StepKept {
+        /// Its index.
+        step: usize,
+        /// What is kept, and where.
+        what: String,
+    },
     /// Everything that can fail succeeded; from here on only forward.
     Committed,
     /// The task ended.
@@ -204,7 +211,8 @@ impl EventKind {
             | Self::UndoFinished { step }
             | Self::UndoFailed { step, .. }
             | Self::StepGivenUp { step, .. }
-            | Self::StepLeftAlone { step, .. } => Some(*step),
+            | Self::StepLeftAlone { step, .. }
+            | Self::StepKept { step, .. } => Some(*step),
             _ => None,
         }
     }

@@ -31,9 +31,11 @@ pub enum StepState {
     GivenUp,
     /// Not taken back: what it made is somebody else's now.
     LeftAlone,
+    /// Done, and not taken back: its result outlives that.
+    Kept,
 }
 
-const LETTERS: [(StepState, char); 10] = [
+const LETTERS: [(StepState, char); 11] = [
     (StepState::Pending, '.'),
     (StepState::Declined, 'd'),
     (StepState::Started, 's'),
@@ -44,6 +46,7 @@ const LETTERS: [(StepState, char); 10] = [
     (StepState::UndoFailed, 'X'),
     (StepState::GivenUp, 'G'),
     (StepState::LeftAlone, 'L'),
+    (StepState::Kept, 'K'),
 ];
 
 impl StepState {
@@ -61,6 +64,8 @@ impl StepState {
             (Self::Started, EventKind::StepFailed { .. }) => Some(Self::Failed),
             // A cut-off run that is being taken back never learns how its last step went.
             (Self::Started | Self::Succeeded | Self::Failed | Self::UndoFailed, EventKind::UndoStarted { .. }) => Some(Self::Undoing),
+            // Only what is whole is worth keeping.
+            (Self::Succeeded, EventKind::StepKept { .. }) => Some(Self::Kept),
             (Self::Undoing, EventKind::UndoFinished { .. }) => Some(Self::Undone),
             (Self::Undoing, EventKind::UndoFailed { .. }) => Some(Self::UndoFailed),
             (Self::Undoing, EventKind::StepGivenUp { .. }) => Some(Self::GivenUp),
@@ -108,7 +113,7 @@ impl Standing {
             EventKind::StepStarted { .. } | EventKind::StepSucceeded { .. } | EventKind::StepFailed { .. } => {
                 self.verdict.is_none() && self.begun
             }
-            EventKind::UndoStarted { .. } => self.verdict.is_none() && !self.committed,
+            EventKind::UndoStarted { .. } | EventKind::StepKept { .. } => self.verdict.is_none() && !self.committed,
             EventKind::UndoFinished { .. }
             | EventKind::UndoFailed { .. }
             | EventKind::StepGivenUp { .. }
@@ -135,7 +140,7 @@ impl Standing {
         *state = state.next(kind).ok_or_else(impossible)?;
         self.unwinding |= match kind {
             EventKind::StepFailed { .. } => !self.committed,
-            EventKind::UndoStarted { .. } => true,
+            EventKind::UndoStarted { .. } | EventKind::StepKept { .. } => true,
             _ => false,
         };
         Ok(())
@@ -240,7 +245,8 @@ mod tests {
             EventKind::UndoFinished { step },
             EventKind::UndoFailed { step, error },
             EventKind::StepGivenUp { step, why: why.clone() },
-            EventKind::StepLeftAlone { step, why },
+            EventKind::StepLeftAlone { step, why: why.clone() },
+            EventKind::StepKept { step, what: why },
             EventKind::Committed,
             EventKind::TaskResumed,
             cancel(),
@@ -288,7 +294,7 @@ mod tests {
     proptest::proptest! {
         /// Whatever comes, nothing panics, a cancel holds, and the short form reads back.
         #[test]
-        fn is_total(events in proptest::collection::vec((0usize..3, 0usize..16), 0..40)) {
+        fn is_total(events in proptest::collection::vec((0usize..3, 0usize..17), 0..40)) {
             let mut standing = begun(3);
             for (step, kind) in events {
                 let was = standing.clone();

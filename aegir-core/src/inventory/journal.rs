@@ -238,7 +238,8 @@ pub struct Begin {
 /// What is made durable together with one event, in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Entry {
-    /// What the step's undo needs; sealed, for it may hold secrets.
+    /// With [`EventKind::StepStarted`] what the step's undo needs, with [`EventKind::StepSucceeded`] what it put out for
+    /// later steps; sealed, for it may hold secrets.
     pub receipt: Option<Sealed>,
     /// Resources struck from the ledger; a path takes with it what the same owner has below it. No error when missing.
     pub release: Vec<Resource>,
@@ -255,7 +256,7 @@ pub struct Entry {
 pub struct StoredEntry {
     /// The event.
     pub event: Event,
-    /// What the step's undo needs.
+    /// What the step's undo needs, or what it put out: see [`Entry::receipt`].
     pub receipt: Option<Sealed>,
 }
 

@@ -1,6 +1,7 @@
 //! Plans as data: what will be done, where, in which order. Printing one is a dry run.
 
 mod diff;
+mod lookup;
 mod planned;
 
 pub use diff::{Change, Diff};
@@ -24,6 +25,9 @@ pub struct Step {
     pub params: serde_json::Value,
     /// One line for people.
     pub summary: String,
+    /// Its name within the plan, by which later steps read what it put out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 impl Step {
@@ -31,7 +35,14 @@ impl Step {
     pub fn new<A: Action>(server: &ServerName, owner: &Owner, action: &A) -> Result<Self> {
         let params =
             serde_json::to_value(action).map_err(|e| Error::internal(format!("the action {} does not serialise", A::NAME)).because(e))?;
-        Ok(Self { server: server.clone(), owner: owner.clone(), action: A::NAME.to_owned(), params, summary: action.summary() })
+        Ok(Self { server: server.clone(), owner: owner.clone(), action: A::NAME.to_owned(), params, summary: action.summary(), id: None })
+    }
+
+    /// With a name, by which later steps read what it puts out.
+    #[must_use]
+    pub fn named(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
     }
 }
 
@@ -105,6 +116,11 @@ impl Plan {
     /// Adds a step behind all others.
     pub fn then<A: Action>(self, server: &ServerName, owner: &Owner, action: &A) -> Result<Self> {
         Ok(self.followed_by(Stage::Step(Box::new(Step::new(server, owner, action)?))))
+    }
+
+    /// Adds a step behind all others whose output later steps read by this name, which no other step of the plan has.
+    pub fn then_named<A: Action>(self, id: impl Into<String>, server: &ServerName, owner: &Owner, action: &A) -> Result<Self> {
+        Ok(self.followed_by(Stage::Step(Box::new(Step::new(server, owner, action)?.named(id)))))
     }
 
     /// Adds another plan behind all steps; clean-ups gather at the end.

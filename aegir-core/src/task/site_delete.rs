@@ -11,6 +11,9 @@ use crate::server::Permissions;
 use crate::service::{Dump, Operation, PlanContext};
 use crate::{Error, Result};
 
+/// The step that packs.
+const ARCHIVE: &str = "archive";
+
 pub(super) async fn plan(uri: &SiteUri, offline: bool, incomplete: bool, cx: &PlanContext<'_>) -> Result<Draft> {
     let site = match find::site(cx.inventory(), uri).await {
         Err(missing) if offline => return gone::never_made("site.delete", EntityRef::Site(uri.clone()), missing, cx).await,
@@ -73,9 +76,10 @@ pub(super) async fn plan(uri: &SiteUri, offline: bool, incomplete: bool, cx: &Pl
         removal = removal.and_then(db.plan(&delete, cx).await?);
     }
     if !lost(holder) {
-        plan = plan.then(&holder.name, &owner, &pack)?;
+        plan = plan.then_named(ARCHIVE, &holder.name, &owner, &pack)?;
         if elsewhere {
-            plan = plan.then(&master.name, &owner, &FetchFile { from: holder.name.clone(), path: archive, into: kept })?;
+            let fetch = FetchFile { from: holder.name.clone(), path: archive, into: kept, made_by: ARCHIVE.to_owned() };
+            plan = plan.then(&master.name, &owner, &fetch)?;
         }
     }
     if let Some(still) = still {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::FakeServer;
+use super::{FakeServer, Hear, Tell};
 use crate::action::{Link, MakeDir, PurgeTree, PushTree, RemoveFile, TrashTree, WriteFile};
 use crate::aegir::{Aegir, Builder};
 use crate::distribution::{self, Keep};
@@ -84,22 +84,28 @@ impl Toy {
     pub fn builder(&self, faults: Faults) -> Result<Builder> {
         let keyring = Keyring::from_text(&self.keyring)?;
         let server: Arc<dyn Server> = self.server.clone();
-        Ok(Aegir::builder(self.inventory.clone(), Registry::new(), keyring).server(server).faults(faults))
+        let mut registry = Registry::new();
+        registry.actions_mut().add::<Tell>();
+        registry.actions_mut().add::<Hear>();
+        Ok(Aegir::builder(self.inventory.clone(), registry, keyring).server(server).faults(faults))
     }
 
     /// A plan with every kind of core action on files, some side by side, the last after the commit.
     pub async fn plan(&self, aegir: &Aegir) -> Result<Planned> {
         let (name, owner) = (ServerName::master(), Self::owner());
+        let tell = Tell { path: "/srv/dir/a".into(), text: "a word\n".to_owned(), kept: false };
+        let hear = Hear { from: "told".to_owned(), path: "/srv/heard".into() };
         let trash = TrashTree { path: "/srv/gone".into(), trash: "/srv/gone.trash".into() };
         let plan = Plan::empty()
             .then(&name, &owner, &directory("/srv/dir"))?
             .and_then(Plan::together([
-                Plan::empty().then(&name, &owner, &file("/srv/dir/a", "a\n"))?,
+                Plan::empty().then_named("told", &name, &owner, &tell)?,
                 Plan::empty().then(&name, &owner, &file("/srv/conf", "ours\n"))?,
             ]))
             .then(&name, &owner, &Link { path: "/srv/link".into(), target: "/srv/dir".into() })?
             .then(&name, &owner, &trash)?
             .then(&name, &owner, &RemoveFile { path: "/srv/old".into() })?
+            .then(&name, &owner, &hear)?
             .then(&name, &owner, &file("/srv/dir/b", "b\n"))?
             .finally(&name, &owner, &PurgeTree { path: trash.trash.clone() })?
             .then(&name, &owner, &tree("plan", "/srv/new"))?;

@@ -81,6 +81,7 @@ fn own_account(error: Error) -> Error {
 impl Action for AdminAccount {
     const NAME: &'static str = "mysql.admin";
     type Before = AdminBefore;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("database administrator {}", self.access.user)

@@ -23,12 +23,14 @@ const LARGEST_PACKET: &str = "--max-allowed-packet=1073741824";
 
 /// Arguments: the file, then what the dumping client takes. The options come on descriptor 3. What is dumped names no
 /// definer: whoever loads it defines it. Rows begin no line with these words, for line breaks in them are written `\n`.
-const DUMP: &str = r#"file=$1; shift
-failed=$({ { mysqldump --defaults-file=/dev/fd/3 "$@" 3<&0 </dev/null 4>&-; echo $? >&4; } | LC_ALL=C sed -E \
+/// Prints the SHA-256 of what it writes.
+const DUMP: &str = r#"file=$1; shift; exec 5>&1
+failed=$({ { mysqldump --defaults-file=/dev/fd/3 "$@" 3<&0 </dev/null 4>&-; echo $? >&4; } | { LC_ALL=C sed -E \
   -e 's#^(/\*!50013) DEFINER=`([^`]|``)*`(@`([^`]|``)*`)? #\1 #' \
   -e 's#^(/\*!50003 CREATE\*/) /\*!50017 DEFINER=`([^`]|``)*`(@`([^`]|``)*`)?\*/ #\1 #' \
   -e 's#^(/\*!50106 CREATE\*/) /\*!50117 DEFINER=`([^`]|``)*`(@`([^`]|``)*`)?\*/ #\1 #' \
-  -e 's#^CREATE DEFINER=`([^`]|``)*`(@`([^`]|``)*`)? #CREATE #' >"$file" || echo 1 >&4; } 4>&1)
+  -e 's#^CREATE DEFINER=`([^`]|``)*`(@`([^`]|``)*`)? #CREATE #' || echo 1 >&4; } |
+  { tee -- "$file" || echo 1 >&4; } | { sha256sum >&5 || echo 1 >&4; }; } 4>&1)
 case $failed in 0) exec sync -- "$file" "${file%/*}" ;; *) exit 1 ;; esac"#;
 
 /// The file's standard input is the dump; the options come on descriptor 3. `source FILE` would be shorter, but MariaDB's
@@ -139,7 +141,11 @@ pub(super) fn complaint(stderr: &str) -> String {
     let lines: Vec<String> = stderr
         .lines()
         .filter(|l| !l.contains("unknown variable 'loose-") && !l.contains("unknown option '--loose-"))
-        .filter(|l| ["mysqldump:", "mariadb-dump:", "client:", "sed:", "sync:", "ERROR"].iter().any(|begin| l.starts_with(begin)))
+        .filter(|l| {
+            ["mysqldump:", "mariadb-dump:", "client:", "sed:", "tee:", "sha256sum:", "sync:", "ERROR"]
+                .iter()
+                .any(|begin| l.starts_with(begin))
+        })
         .take(5)
         .map(|l| l.chars().take(400).collect())
         .collect();

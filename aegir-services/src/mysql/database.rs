@@ -58,6 +58,7 @@ impl Action for CreateDatabase {
     const NAME: &'static str = "mysql.database.create";
     /// Whether it existed.
     type Before = bool;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("create database {}", self.database)

@@ -1,13 +1,14 @@
 //! Drops a database of which a dump exists; undo brings it back from the very dump that stood there.
 
-use aegir_core::action::{Action, Claims, Context};
+use aegir_core::action::{Action, Claims, Context, FileSum};
 use aegir_core::name::{DatabaseName, ServerName};
 use aegir_core::plan::{Change, Diff};
 use aegir_core::{Error, Result};
 
 use super::database::{require_own, resource};
+use super::dump;
 use super::fault::explain;
-use super::loading::{Loader, is_whole, sum};
+use super::loading::{Loader, is_whole};
 use super::session::Session;
 use super::{Access, quote};
 
@@ -32,8 +33,6 @@ pub struct DroppedDatabase {
     created: Option<(String, String)>,
     /// How many tables and views it had: with fewer it was being dropped.
     tables: String,
-    /// The SHA-256 of its dump; nothing before there is one.
-    dump: Option<String>,
 }
 
 impl DropDatabase {
@@ -58,7 +57,7 @@ impl DropDatabase {
                 ),
             )
             .await?;
-        Ok(DroppedDatabase { created: set.zip(collation), tables: tables.unwrap_or_default(), dump: None })
+        Ok(DroppedDatabase { created: set.zip(collation), tables: tables.unwrap_or_default() })
     }
 
     async fn is_loading(&self, session: &mut Session) -> Result<bool> {
@@ -79,26 +78,26 @@ impl DropDatabase {
         self.run(session, &format!("DROP TABLE {name}.`{LOADING}`")).await
     }
 
-    /// Refuses what is not the dump that stood there when the database was dropped.
-    async fn require_same_dump(&self, cx: &Context, before: &DroppedDatabase) -> Result<()> {
+    /// Refuses what is not the dump that was made; says what is not done then, and what to do.
+    async fn require_same_dump(&self, cx: &Context, not: &str, hint: &str) -> Result<()> {
         let server = cx.other_server(&self.loader.server).await?;
         if !is_whole(&*server, &self.loader.dump).await? {
             return Err(self.no_dump());
         }
-        let now = sum(&*server, &self.loader.dump).await?;
-        if now == before.dump {
+        let made: FileSum = cx.lookup(&dump::step(&self.database)).await?;
+        let now = FileSum::of(&*server, &self.loader.dump).await?.map_or_else(|| "none".to_owned(), |now| now.sha256);
+        if now == made.sha256 {
             return Ok(());
         }
-        let none = || "none".to_owned();
         Err(Error::refused(format!(
-            "{} on {} is not the dump of {} that was made, so it is not loaded",
+            "{} on {} is not the dump of {} that was made, so {not}",
             self.loader.dump, self.loader.server, self.database
         ))
         .context("server", &self.loader.server)
         .context("database", &self.database)
         .context("file", &self.loader.dump)
-        .because(format!("SHA-256 {} now, {} then", now.unwrap_or_else(none), before.dump.clone().unwrap_or_else(none)))
-        .hint("put the right one there (the archive holds it as `database.sql`), then `aegir task retry` of this task; and look who changed it"))
+        .because(format!("SHA-256 {now} now, {} when it was made", made.sha256))
+        .hint(hint))
     }
 
     fn no_dump(&self) -> Error {
@@ -115,9 +114,14 @@ impl DropDatabase {
 impl Action for DropDatabase {
     const NAME: &'static str = "mysql.database.drop";
     type Before = DroppedDatabase;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("drop database {}", self.database)
+    }
+
+    fn reads(&self) -> Vec<String> {
+        vec![dump::step(&self.database)]
     }
 
     fn claims(&self, server: &ServerName) -> Claims {
@@ -125,8 +129,7 @@ impl Action for DropDatabase {
     }
 
     async fn observe(&self, cx: &Context) -> Result<DroppedDatabase> {
-        let dump = sum(&*cx.other_server(&self.loader.server).await?, &self.loader.dump).await?;
-        Ok(DroppedDatabase { dump, ..self.look(&mut self.access.connect(cx).await?).await? })
+        self.look(&mut self.access.connect(cx).await?).await
     }
 
     fn diff(&self, _cx: &Context, before: &DroppedDatabase) -> Result<Diff> {
@@ -139,10 +142,13 @@ impl Action for DropDatabase {
 
     async fn apply(&self, cx: &Context, _before: &DroppedDatabase) -> Result<()> {
         require_own(cx, &resource(cx.server().name(), &self.database)).await?;
-        if !is_whole(&*cx.other_server(&self.loader.server).await?, &self.loader.dump).await? {
-            return Err(self.no_dump());
-        }
         let mut session = self.access.connect(cx).await?;
+        if self.look(&mut session).await?.created.is_none() {
+            // An attempt that was cut short did it, and had seen the dump.
+            return Ok(());
+        }
+        let hint = format!("look who changes files on {}, then try again", self.loader.server);
+        self.require_same_dump(cx, "the database is not dropped", &hint).await?;
         self.run(&mut session, &format!("DROP DATABASE IF EXISTS {}", quote::name(&self.database))).await
     }
 
@@ -154,7 +160,9 @@ impl Action for DropDatabase {
         if now.created == before.created && now.tables == before.tables && !self.is_loading(&mut session).await? {
             return Ok(());
         }
-        self.require_same_dump(cx, before).await?;
+        let hint = "put the right one there (the archive holds it as `database.sql`), then `aegir task retry` of this task; and look who \
+                    changed it";
+        self.require_same_dump(cx, "it is not loaded", hint).await?;
         self.bring_back(cx, &mut session, set, collation).await
     }
 

@@ -28,6 +28,7 @@ impl Action for DropUser {
     const NAME: &'static str = "mysql.user.drop";
     /// The statements that make the user as it was; the receipt is sealed as a whole.
     type Before = Account;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("drop database user {}@{}", self.user, self.host)

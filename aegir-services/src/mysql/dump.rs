@@ -1,6 +1,6 @@
 //! Dumps a database to a file so that the same server can load it.
 
-use aegir_core::action::{Action, Claims, Context};
+use aegir_core::action::{Action, Claims, Context, FileSum};
 use aegir_core::entity::{EntityRef, Resource};
 use aegir_core::name::{DatabaseName, ServerName};
 use aegir_core::plan::{Change, Diff};
@@ -80,6 +80,11 @@ impl DumpDatabase {
     }
 }
 
+/// The name of the step that dumps a database, in every plan.
+pub(super) fn step(database: &DatabaseName) -> String {
+    format!("dump of {database}")
+}
+
 /// How a site goes whose database cannot be dumped whole.
 pub(super) fn salvage_hint(uri: &str) -> String {
     format!("mend what is broken there, or delete the site with what can be saved: `aegir site delete {uri} --incomplete`")
@@ -89,6 +94,7 @@ impl Action for DumpDatabase {
     const NAME: &'static str = "mysql.dump";
     /// Whether the file stood there.
     type Before = bool;
+    type Output = FileSum;
 
     fn summary(&self) -> String {
         format!("dump database {} to {}", self.database, self.into)
@@ -113,7 +119,7 @@ impl Action for DumpDatabase {
         Ok(Diff::new(Change::Create, text))
     }
 
-    async fn apply(&self, cx: &Context, before: &bool) -> Result<()> {
+    async fn apply(&self, cx: &Context, before: &bool) -> Result<FileSum> {
         if *before {
             return Err(self.taken());
         }
@@ -134,7 +140,8 @@ impl Action for DumpDatabase {
         if !is_whole(cx.server(), &self.into).await? {
             return Err(self.failed(cx, "mysqldump: it ended well, and the dump does not"));
         }
-        Ok(())
+        let sum = FileSum::printed(cx.server(), &self.into, &output.text()).await?;
+        sum.ok_or_else(|| self.failed(cx, "sha256sum: the dump has no checksum"))
     }
 
     async fn undo(&self, cx: &Context, before: &bool) -> Result<()> {

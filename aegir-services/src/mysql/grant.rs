@@ -49,6 +49,7 @@ impl Action for Grant {
     const NAME: &'static str = "mysql.grant";
     /// The statements that gave rights on this database.
     type Before = Vec<String>;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("let {}@{} use database {}", self.user, self.host, self.database)

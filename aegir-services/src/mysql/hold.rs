@@ -78,6 +78,7 @@ impl Action for HoldUser {
     const NAME: &'static str = "mysql.user.hold";
     /// The statements that make the user as it was; the receipt is sealed as a whole.
     type Before = Account;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("let {}@{} only read database {}", self.user, self.host, self.database)

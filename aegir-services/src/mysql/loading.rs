@@ -52,16 +52,6 @@ pub(super) async fn is_whole(server: &dyn Server, dump: &Utf8Path) -> Result<boo
     Ok(output.ok() && output.text().contains(TRAILER))
 }
 
-/// The SHA-256 of a dump; nothing where there is none.
-pub(super) async fn sum(server: &dyn Server, dump: &Utf8Path) -> Result<Option<String>> {
-    let output = server.run(&Command::new("sha256sum").arg("--").arg(dump).timeout(LIMIT).idempotent()).await?;
-    let said = output.text();
-    // A name with a line break or a backslash makes it begin the line with one.
-    let sum = said.trim_start_matches('\\').split(' ').next().unwrap_or_default();
-    let is_sum = sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit());
-    Ok((output.ok() && is_sum).then(|| sum.to_owned()))
-}
-
 impl Loader {
     /// Loads the dump into a database that is empty. `admin` makes the user and its rights, and takes away again what was
     /// not there.

@@ -7,7 +7,7 @@ use aegir_core::service::{Dump, PlanContext};
 use aegir_core::{Error, Result};
 
 use super::database::exists;
-use super::dump::{Salvage, salvage_hint};
+use super::dump::{self, Salvage, salvage_hint};
 use super::fault::explain;
 use super::left_out::{self, LeftOut};
 use super::loading::{Loader, packet};
@@ -74,7 +74,7 @@ pub(super) async fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_
     let packet = packet(&mut session, &admin).await?;
     let dump = DumpDatabase { access, database: database.name.clone(), into: into.file.to_owned(), packet, salvage };
     let (server, owner) = (into.server, Owner::from(&site.site));
-    let plan = Plan::empty().then(server, &owner, &dump)?;
+    let plan = Plan::empty().then_named(dump::step(&database.name), server, &owner, &dump)?;
     if into.notes.is_some() {
         return Ok(plan);
     }

@@ -80,6 +80,7 @@ impl ProveDump {
 impl Action for ProveDump {
     const NAME: &'static str = "mysql.dump.prove";
     type Before = ();
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("load {} into {}, to see that it can be", self.loader.dump, self.scratch)

@@ -83,6 +83,7 @@ fn native_hash(created: &str) -> Option<&str> {
 impl Action for CreateUser {
     const NAME: &'static str = "mysql.user.create";
     type Before = UserBefore;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("create database user {}@{}", self.user, self.host)

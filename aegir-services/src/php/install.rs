@@ -60,6 +60,7 @@ impl InstallApplication {
 impl Action for InstallApplication {
     const NAME: &'static str = "app.install";
     type Before = ();
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("install {} at {}", self.family.title(), self.uri)

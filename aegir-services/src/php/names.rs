@@ -72,6 +72,7 @@ impl Action for TakeNames {
     const NAME: &'static str = "app.names";
     /// Which of them are the owner's.
     type Before = Vec<Resource>;
+    type Output = ();
 
     fn summary(&self) -> String {
         let names = |of: &[Resource]| of.iter().map(|r| r.name.split_once(' ').map_or(&*r.name, |(_, n)| n)).collect::<Vec<_>>().join(", ");

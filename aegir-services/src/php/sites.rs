@@ -106,6 +106,7 @@ impl EnterAddresses {
 impl Action for EnterAddresses {
     const NAME: &'static str = "app.addresses";
     type Before = AddressesBefore;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("enter {} into {}", self.directory, self.file)

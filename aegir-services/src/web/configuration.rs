@@ -181,6 +181,7 @@ impl SwapConfiguration {
 impl Action for SwapConfiguration {
     const NAME: &'static str = "web.configure";
     type Before = Seen;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("configure {}", self.what)

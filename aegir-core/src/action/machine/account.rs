@@ -61,6 +61,7 @@ impl MakeAccount {
 impl Action for MakeAccount {
     const NAME: &'static str = "machine.account";
     type Before = AccountBefore;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("account {} in {}", self.name, self.groups.join(", "))

@@ -42,6 +42,7 @@ impl OwnDirectory {
 impl Action for OwnDirectory {
     const NAME: &'static str = "machine.directory";
     type Before = OwnedBefore;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("make directory {} of {}", self.path, self.owner)

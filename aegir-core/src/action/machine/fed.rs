@@ -32,6 +32,7 @@ impl Action for Feed {
     const NAME: &'static str = "machine.feed";
     /// Whether it was so.
     type Before = bool;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("set up {}", self.fed.what)

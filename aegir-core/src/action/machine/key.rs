@@ -25,6 +25,7 @@ impl Action for KeyFile {
     const NAME: &'static str = "machine.key";
     /// Whether a key stood there.
     type Before = bool;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("make the key {}", self.path)

@@ -82,6 +82,7 @@ impl KeyPair {
 impl Action for KeyPair {
     const NAME: &'static str = "machine.key_pair";
     type Before = KeyPairBefore;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("make the SSH key pair {}", self.path)

@@ -35,6 +35,7 @@ impl Action for InstallPackages {
     const NAME: &'static str = "machine.packages";
     /// Those that were missing.
     type Before = Vec<String>;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("install {}", self.packages.join(", "))

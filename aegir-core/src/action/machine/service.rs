@@ -134,6 +134,7 @@ impl Action for StartService {
     const NAME: &'static str = "machine.start";
     /// Whether it answered.
     type Before = bool;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("start {}", self.service)

@@ -63,6 +63,7 @@ impl Action for TurnOn {
     const NAME: &'static str = "machine.turn_on";
     /// The parts that were on.
     type Before = Vec<String>;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("turn on {} {}", self.parts.what, self.parts.names.join(", "))

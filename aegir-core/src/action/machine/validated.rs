@@ -56,6 +56,7 @@ impl ValidatedFile {
 impl Action for ValidatedFile {
     const NAME: &'static str = "machine.validated_file";
     type Before = <WriteFile as Action>::Before;
+    type Output = ();
 
     fn summary(&self) -> String {
         match self.test.first() {

@@ -19,6 +19,7 @@ pub struct ForgetServer {
 impl Action for ForgetServer {
     const NAME: &'static str = "forget.server";
     type Before = Option<Server>;
+    type Output = ();
 
     fn summary(&self) -> String {
         format!("forget server {}", self.server.name)

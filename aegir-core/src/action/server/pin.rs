@@ -75,6 +75,7 @@ impl Action for PinHostKeys {
     const NAME: &'static str = "server.pin";
     /// The keys that were pinned.
     type Before = Vec<HostKey>;
+    type Output = ();
 
     fn summary(&self) -> String {
         let of = self.place().map_or("", |(host, _)| host);

@@ -220,6 +220,7 @@ pub(super) async fn entries_come_back_as_they_were(inventory: &dyn Inventory) {
         action: "file.write".into(),
         params: serde_json::json!({ "path": "/srv/ü", "n": 1.5, "null": null }),
         summary: "write /srv/ü".into(),
+        id: Some("it".into()),
     };
     let wanted = NewTask { request: Some(sealed("request")), ..task("a.org") };
     let claim = open(inventory, &wanted).await;
@@ -239,10 +240,15 @@ pub(super) async fn entries_come_back_as_they_were(inventory: &dyn Inventory) {
         EventKind::TaskStarted { title: "t".into(), steps: vec![info] },
         started(0),
         EventKind::Warning { step: 0, message: "‘odd’\n\0".into() },
+        EventKind::StepSucceeded { step: 0 },
     ];
     let mut events = Vec::new();
     for kind in &kinds {
-        let receipt = matches!(kind, EventKind::StepStarted { .. }).then(|| sealed("receipt"));
+        let receipt = match kind {
+            EventKind::StepStarted { .. } => Some(sealed("receipt")),
+            EventKind::StepSucceeded { .. } => Some(sealed("output")),
+            _ => None,
+        };
         let begin = matches!(kind, EventKind::TaskStarted { .. }).then(|| Box::new(begin.clone()));
         events.push(inventory.append(&claim, kind, &Entry { receipt, begin, ..Entry::default() }).await.unwrap());
     }
@@ -251,10 +257,10 @@ pub(super) async fn entries_come_back_as_they_were(inventory: &dyn Inventory) {
     assert_eq!(inventory.leases().await.unwrap().len(), 2, "what it begins to touch is locked");
     let stored = inventory.entries(id, 0).await.unwrap();
     assert_eq!(stored.iter().map(|e| e.event.clone()).collect::<Vec<_>>(), events);
-    assert_eq!(stored.iter().map(|e| e.receipt.clone()).collect::<Vec<_>>(), [None, Some(sealed("receipt")), None]);
+    assert_eq!(stored.iter().map(|e| e.receipt.clone()).collect::<Vec<_>>(), [None, Some(sealed("receipt")), None, Some(sealed("output"))]);
     assert_eq!(events.iter().map(|e| (e.seq, e.kind.clone())).collect::<Vec<_>>(), (1..).zip(kinds).collect::<Vec<_>>());
-    assert_eq!(inventory.entries(id, 2).await.unwrap().len(), 1);
-    assert!(inventory.entries(id, 3).await.unwrap().is_empty());
+    assert_eq!(inventory.entries(id, 2).await.unwrap().len(), 2);
+    assert!(inventory.entries(id, 4).await.unwrap().is_empty());
     assert!(inventory.entries(id, u64::MAX).await.unwrap().is_empty());
 }
 

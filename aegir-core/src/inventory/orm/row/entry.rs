@@ -12,7 +12,7 @@ pub struct Model {
     pub at: String,
     /// The [`crate::event::EventKind`] as JSON.
     pub kind: String,
-    /// What the undo needs, sealed.
+    /// What the undo needs, or what the step put out; sealed.
     pub receipt: Option<String>,
 }
 
