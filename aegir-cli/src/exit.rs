@@ -62,6 +62,7 @@ pub fn of_rolled_back(report: &ErrorReport) -> u8 {
 pub fn of_outcome(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::Done { .. } => DONE,
+        Outcome::Partly { .. } => PARTLY,
         Outcome::RolledBack(report) => of_rolled_back(report),
         Outcome::Stuck(_) => STUCK,
         Outcome::Waiting(_) => UNREACHABLE,

@@ -83,8 +83,7 @@ fn word(result: &Result<Outcome>) -> String {
 
 fn report(result: &Result<Outcome>) -> Option<ErrorReport> {
     match result {
-        Ok(Outcome::Done { .. }) => None,
-        Ok(Outcome::RolledBack(report) | Outcome::Stuck(report) | Outcome::Waiting(report)) => Some(report.clone()),
+        Ok(outcome) => outcome.error(),
         Err(error) => Some(error.report()),
     }
 }

@@ -13,7 +13,7 @@ pub(crate) enum TaskVerb {
     #[command(after_help = "Examples:\n  aegir task list\n  aegir task list --state stuck\n  aegir task list --limit 0 --json")]
     List {
         /// Only those in this state
-        #[arg(long, value_parser = ["queued", "running", "done", "rolled_back", "stuck", "waiting", "closed"])]
+        #[arg(long, value_parser = ["queued", "running", "done", "partly", "rolled_back", "stuck", "waiting", "closed"])]
         state: Option<String>,
         /// At most this many; 0 for all
         #[arg(long, default_value_t = 50)]

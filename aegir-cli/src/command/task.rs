@@ -147,6 +147,10 @@ async fn show(id: TaskId, session: &Session) -> Result<u8> {
             .zip(&replay.standing.steps)
             .map(|(s, state)| json!({ "server": s.server, "action": s.action, "summary": s.summary, "state": word(*state) }))
             .collect();
+        let parts = replay.parts();
+        if !parts.is_empty() {
+            item["parts"] = to_json(&parts);
+        }
         item["events"] = entries.iter().map(|e| to_json(&e.event)).collect();
         item
     };
@@ -175,6 +179,10 @@ fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session
         table.row([(index + 1).to_string(), step.server.to_string(), step.summary.clone(), word(*state).to_owned()]);
     }
     text += Text::from("\n") + table.render(&session.ui.out);
+    let parts = replay.parts();
+    if !parts.is_empty() {
+        text += Text::from("\n") + ui::parts_table(&parts).render(&session.ui.out);
+    }
     for entry in entries {
         let note = match &entry.event.kind {
             EventKind::Warning { step, message } => format!("step {}: warning: {message}", step + 1),

@@ -65,16 +65,19 @@ pub(super) async fn watch(id: TaskId, session: &Session) -> Result<u8> {
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Done => "done",
+        Verdict::Partly => "partly done",
         Verdict::RolledBack => "rolled back",
         Verdict::Stuck => "stuck",
         Verdict::Waiting => "waits",
         Verdict::Closed => "closed",
+        Verdict::Unknown => "ended",
     }
 }
 
 fn code(state: TaskState, failure: Option<&ErrorReport>) -> u8 {
     match (state, failure) {
         (TaskState::Done | TaskState::Closed, _) => exit::DONE,
+        (TaskState::Partly, _) => exit::PARTLY,
         (TaskState::Stuck, _) => exit::STUCK,
         (TaskState::Waiting, _) => exit::UNREACHABLE,
         (_, Some(report)) => exit::of_rolled_back(report),

@@ -8,7 +8,7 @@ mod style;
 mod table;
 mod text;
 
-pub(crate) use outcome::{ended, nothing, outcome_item};
+pub(crate) use outcome::{ended, nothing, outcome_item, parts_table};
 pub(crate) use plan::{plan_item, plan_text, summary};
 pub(crate) use progress::Progress;
 pub(crate) use style::{ColorChoice, Style};

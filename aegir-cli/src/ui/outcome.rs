@@ -1,22 +1,41 @@
 //! How a task ended, for people and as a document.
 
-use aegir_core::engine::Outcome;
+use aegir_core::engine::{Outcome, Part};
 use aegir_core::inventory::TaskId;
 use aegir_core::{Error, ErrorReport};
 use serde_json::{Value, json};
 
-use super::{Text, Ui};
+use super::{Table, Text, Ui, to_json};
 
 /// How a task ended, as a document.
 pub(crate) fn outcome_item(title: &str, task: Option<TaskId>, outcome: &Outcome) -> Value {
     let (result, changed, warnings, error) = match outcome {
         Outcome::Done { changed: 0, warnings } => ("nothing_to_do", 0, *warnings, None),
         Outcome::Done { changed, warnings } => ("done", *changed, *warnings, None),
-        Outcome::RolledBack(report) => ("rolled_back", 0, 0, Some(report)),
-        Outcome::Stuck(report) => ("stuck", 0, 0, Some(report)),
-        Outcome::Waiting(report) => ("waiting", 0, 0, Some(report)),
+        Outcome::Partly { changed, warnings, .. } => ("partly", *changed, *warnings, outcome.error()),
+        Outcome::RolledBack(report) => ("rolled_back", 0, 0, Some(report.clone())),
+        Outcome::Stuck(report) => ("stuck", 0, 0, Some(report.clone())),
+        Outcome::Waiting(report) => ("waiting", 0, 0, Some(report.clone())),
     };
-    json!({ "title": title, "task": task, "result": result, "changed": changed, "warnings": warnings, "error": error })
+    let mut item = json!({ "title": title, "task": task, "result": result, "changed": changed, "warnings": warnings, "error": error });
+    if let Outcome::Partly { parts, .. } = outcome {
+        item["parts"] = to_json(parts);
+    }
+    item
+}
+
+/// What became of each part of a task.
+pub(crate) fn parts_table(parts: &[Part]) -> Table<'_> {
+    let mut table = Table::new(&["PART", "RESULT", "TASK", "WHY"]);
+    for part in parts {
+        table.row([
+            part.name.clone(),
+            part.state.in_words().to_owned(),
+            part.task.map(|task| task.to_string()).unwrap_or_default(),
+            part.error.as_ref().map(|error| error.message.clone()).unwrap_or_default(),
+        ]);
+    }
+    table
 }
 
 /// Tells a task's end: the outcome document or a line on success, an error otherwise.
@@ -35,6 +54,16 @@ pub(crate) fn ended(ui: &Ui, title: &str, task: Option<TaskId>, outcome: &Outcom
             let steps = if *changed == 1 { "step" } else { "steps" };
             ui.say(ui.err.green("done:") + format!(" {title}: {changed} {steps}{warned}{}", numbered(task)));
             tell_next(ui, next);
+        }
+        Outcome::Partly { parts, .. } => {
+            if ui.json {
+                ui.item("Outcome", || outcome_item(title, task, outcome), String::new);
+                return;
+            }
+            parts.iter().filter_map(|part| part.error.as_ref()).for_each(|report| ui.error(&report.to_error()));
+            ui.say(parts_table(parts).render(&ui.err));
+            let done = outcome.error().map(|report| report.message).unwrap_or_default();
+            ui.say(format!("partly done: {title}: {done}; the rest was taken back{}", numbered(task)));
         }
         Outcome::RolledBack(report) => {
             // What the report names as kept outlives it.

@@ -93,7 +93,7 @@ mod tests {
         let server = ServerName::master();
         let owner = Owner::new(EntityRef::Server(server.clone()), EntityId::default());
         PlannedStep {
-            step: Step { server, owner, action: "file.write".into(), params: Value::Null, summary: summary.into(), id: None },
+            step: Step { server, owner, action: "file.write".into(), params: Value::Null, summary: summary.into(), id: None, branch: None },
             diff,
         }
     }

@@ -1,5 +1,6 @@
 //! Runs plans: forward with a write-ahead journal, backward when a step fails, onward after a crash.
 
+mod branch;
 mod fault;
 mod give_up;
 mod journal;
@@ -17,7 +18,7 @@ pub use crate::event::StepState;
 pub use fault::Faults;
 #[cfg(feature = "testing")]
 pub use fault::{Die, Fails};
-pub use outcome::{Cancel, Outcome, RunningTask};
+pub use outcome::{Cancel, Outcome, Part, PartState, RunningTask};
 pub use recover::Recovered;
 pub use state::Replay;
 pub use submit::Way;

@@ -111,12 +111,96 @@ pub enum Outcome {
         /// How many warnings were given.
         warnings: usize,
     },
+    /// Enough of it succeeded; the rest was taken back, or never began.
+    Partly {
+        /// How many steps ran and were not taken back.
+        changed: usize,
+        /// How many warnings were given.
+        warnings: usize,
+        /// What became of each part.
+        parts: Vec<Part>,
+    },
     /// A step failed, and everything was taken back, but for what went with a server that is gone; the report says what.
     RolledBack(ErrorReport),
     /// An undo failed; the report says what to do by hand.
     Stuck(ErrorReport),
     /// A server stopped answering before everything was taken back. Whatever next works on it takes back the rest.
     Waiting(ErrorReport),
+}
+
+/// What became of one of several parts of a task: a branch of its plan.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Part {
+    /// Its name: mostly that of a server.
+    pub name: String,
+    /// Its own task, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// Where it stands.
+    pub state: PartState,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorReport>,
+}
+
+/// Where a part of a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartState {
+    /// Nothing of it began.
+    NotBegun,
+    /// It is at work.
+    Running,
+    /// All of it succeeded.
+    Done,
+    /// It failed, and was taken back.
+    TakenBack,
+    /// It failed, and could not be taken back: a person is needed.
+    Stuck,
+    /// It failed, and is taken back when its server answers again.
+    Waiting,
+    /// A state of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+impl PartState {
+    /// The words for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::NotBegun => "not begun",
+            Self::Running => "at work",
+            Self::Done => "done",
+            Self::TakenBack => "taken back",
+            Self::Stuck => "stuck",
+            Self::Waiting => "waiting",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Outcome {
+    /// What is wrong with it, in one report; nothing where all is done.
+    pub fn error(&self) -> Option<ErrorReport> {
+        match self {
+            Self::Done { .. } => None,
+            Self::Partly { parts, .. } => {
+                let done = parts.iter().filter(|part| part.state == PartState::Done).count();
+                let mut report = Error::failed(format!("{done} of {} are done", parts.len())).report();
+                report.causes = parts.iter().filter(|part| part.state != PartState::Done).map(Part::in_words).collect();
+                Some(report)
+            }
+            Self::RolledBack(report) | Self::Stuck(report) | Self::Waiting(report) => Some(report.clone()),
+        }
+    }
+}
+
+impl Part {
+    /// Its name, its state, and what went wrong.
+    fn in_words(&self) -> String {
+        let why = self.error.as_ref().map(|error| format!(": {}", error.to_error().chain().join(": "))).unwrap_or_default();
+        format!("{} is {}{why}", self.name, self.state.in_words())
+    }
 }
 
 /// A task at work in this process.

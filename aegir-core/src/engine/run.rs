@@ -74,6 +74,8 @@ pub(super) struct Engine {
     _at_work: AtWork,
     /// It is a taken-over task that goes back, though its journal says no reason: it had not begun, or it destroys.
     back: bool,
+    /// The first step of a failed branch that could not be taken back.
+    pub(super) halted: tokio::sync::Mutex<Option<(usize, Error)>>,
 }
 
 impl Engine {
@@ -83,7 +85,19 @@ impl Engine {
         let named = steps.iter().enumerate().filter_map(|(index, step)| Some((step.id.clone()?, index))).collect();
         let reach = Reach::of(&steps).map_err(|e| e.report());
         let journal = Arc::new(TaskJournal::new(&core.inventory, claim, pulse, replay, &core.faults));
-        Self { core: core.clone(), task, steps, named: Arc::new(named), reach, journal, cancel, gone, _at_work, back: false }
+        Self {
+            core: core.clone(),
+            task,
+            steps,
+            named: Arc::new(named),
+            reach,
+            journal,
+            cancel,
+            gone,
+            _at_work,
+            back: false,
+            halted: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Works until the end, or until another worker has the task: then at once, in the middle of whatever it is.
@@ -101,7 +115,8 @@ impl Engine {
             Some((title, begin)) => {
                 let steps =
                     self.steps.iter().map(|s| StepInfo { server: s.server.clone(), action: s.action.clone(), summary: s.summary.clone() });
-                let started = EventKind::TaskStarted { title, steps: steps.collect() };
+                let branches = self.task.plan.groups();
+                let started = EventKind::TaskStarted { title, steps: steps.collect(), branches };
                 match self.say(&started, Entry { begin: Some(Box::new(begin)), ..Entry::default() }).await {
                     // Stopped before it began.
                     Err(error) if self.was_stopped(&error).await? => {}
@@ -110,7 +125,8 @@ impl Engine {
             }
             None => self.say(&EventKind::TaskResumed, Entry::default()).await?,
         }
-        if !self.back && !self.stopped().await? {
+        // What is committed goes on to its end, also when somebody tries to take back the branches that failed.
+        if self.journal.replay().await.standing.committed || (!self.back && !self.stopped().await?) {
             let Plan { forward, .. } = &self.task.plan;
             if self.forward(forward, 0).await.is_ok() {
                 match self.commit().await {
@@ -123,7 +139,7 @@ impl Engine {
     }
 
     /// Whether the way is back: a step failed, or somebody stopped the task in time.
-    async fn stopped(&self) -> Result<bool> {
+    pub(super) async fn stopped(&self) -> Result<bool> {
         if self.journal.pulse.is_cancelled() {
             self.journal.catch_up().await?;
         }
@@ -142,7 +158,7 @@ impl Engine {
     }
 
     /// Runs a stage; on failure waits for what runs beside it, then stops.
-    fn forward<'a>(&'a self, stage: &'a Stage, first: usize) -> BoxFuture<'a, Result<usize, ()>> {
+    pub(super) fn forward<'a>(&'a self, stage: &'a Stage, first: usize) -> BoxFuture<'a, Result<usize, ()>> {
         async move {
             match stage {
                 Stage::Step(_) => self.step(first).await.map(|()| first + 1),
@@ -158,11 +174,12 @@ impl Engine {
                     let mut next = first;
                     for stage in stages {
                         starts.push(next);
-                        next += Plan { forward: stage.clone(), cleanup: Vec::new() }.steps().len();
+                        next += stage.count();
                     }
                     let results = join_all(stages.iter().zip(starts).map(|(stage, start)| self.forward(stage, start))).await;
                     if results.iter().all(Result::is_ok) { Ok(next) } else { Err(()) }
                 }
+                Stage::Branches { of, .. } => self.branches(of, first).await,
             }
         }
         .boxed()
@@ -179,7 +196,7 @@ impl Engine {
             StepState::Pending => false,
             _ => true,
         };
-        if self.stopped().await.map_err(drop)? {
+        if self.stopped().await.map_err(drop)? || self.journal.replay().await.standing.goes_back(index) {
             return Err(());
         }
         let Err(error) = self.try_step(index, retrying).await else { return Ok(()) };
@@ -318,6 +335,13 @@ impl Engine {
         Ok(!release.is_empty() && self.state(index).await == StepState::Pending)
     }
 
+    /// Whether a clean-up step is for a branch that failed.
+    async fn is_of_failed_branch(&self, index: usize) -> bool {
+        let Some(branch) = &self.steps[index].branch else { return false };
+        let replay = self.journal.replay().await;
+        replay.groups.iter().flat_map(|group| &group.branches).any(|b| b.name == *branch && replay.standing.has_failed(&b.steps()))
+    }
+
     /// Everything that can fail succeeded: clean up, and end.
     async fn commit(&self) -> Result<Outcome> {
         if !self.journal.replay().await.standing.committed {
@@ -326,7 +350,7 @@ impl Engine {
         let first = self.steps.len() - self.task.plan.cleanup.len();
         for index in first..self.steps.len() {
             let ended = matches!(self.state(index).await, StepState::Failed | StepState::Succeeded);
-            if ended || self.was_never_made(index).await? || self.step(index).await.is_ok() {
+            if ended || self.is_of_failed_branch(index).await || self.was_never_made(index).await? || self.step(index).await.is_ok() {
                 continue;
             }
             let step = &self.steps[index];
@@ -338,8 +362,11 @@ impl Engine {
             .await?;
         }
         let changed = self.journal.replay().await.in_state(StepState::Succeeded).count();
-        self.finish(Verdict::Done, &format!("{changed} steps done")).await?;
         let warnings = self.journal.log.from(0).0.iter().filter(|e| matches!(e.kind, EventKind::Warning { .. })).count();
+        if let Some(partly) = self.end_partly(changed, warnings).await? {
+            return Ok(partly);
+        }
+        self.finish(Verdict::Done, &format!("{changed} steps done")).await?;
         Ok(Outcome::Done { changed, warnings })
     }
 

@@ -1,7 +1,7 @@
 //! A task replayed from its journal: where it stands, and what its undo needs.
 
 use crate::entity::{Recorded, Resource};
-use crate::event::{EventKind, Standing, StepState};
+use crate::event::{BranchGroup, EventKind, Standing, StepState};
 use crate::inventory::StoredEntry;
 use crate::secret::Sealed;
 use crate::{ErrorReport, Result};
@@ -22,6 +22,10 @@ pub struct Replay {
     order: Vec<usize>,
     /// What is kept of what is taken back, in words.
     pub(crate) kept: Vec<String>,
+    /// The branches, by name.
+    pub(super) groups: Vec<BranchGroup>,
+    /// What went wrong last with each step.
+    pub(super) errors: Vec<Option<ErrorReport>>,
     /// Why the way is back.
     pub(crate) failure: Option<ErrorReport>,
 }
@@ -29,14 +33,20 @@ pub struct Replay {
 impl Replay {
     /// Takes in one event with what is stored beside it; refuses an impossible one.
     pub(crate) fn take(&mut self, seq: u64, kind: &EventKind, receipt: Option<&Sealed>) -> Result<()> {
+        let was_back = self.standing.unwinding;
         self.standing.apply(kind)?;
         self.seq = seq;
         let steps = self.standing.steps.len();
         self.receipts.resize(steps, None);
         self.outputs.resize(steps, None);
+        self.errors.resize(steps, None);
         self.acquired.resize(steps, Vec::new());
         self.released.resize(steps, Vec::new());
+        if let EventKind::StepFailed { step, error } | EventKind::UndoFailed { step, error } = kind {
+            self.errors[*step] = Some(error.clone());
+        }
         match kind {
+            EventKind::TaskStarted { branches, .. } => self.groups.clone_from(branches),
             EventKind::StepStarted { step, acquired, released } => {
                 self.order.push(*step);
                 self.acquired[*step].clone_from(acquired);
@@ -45,8 +55,10 @@ impl Replay {
             }
             EventKind::StepKept { what, .. } => self.kept.push(what.clone()),
             EventKind::StepSucceeded { step } => self.outputs[*step] = receipt.cloned(),
-            EventKind::StepFailed { error, .. } if !self.standing.committed => {
-                self.failure.get_or_insert_with(|| error.clone());
+            // One that only its branch goes back for is no reason.
+            EventKind::StepFailed { step, error } if self.standing.unwinding && !was_back => {
+                let reason = self.too_few(*step).unwrap_or_else(|| error.clone());
+                self.failure.get_or_insert(reason);
             }
             EventKind::CancelAsked { by } => {
                 let stopped = crate::Error::new(crate::ErrorKind::Interrupted, format!("stopped by {by}"));
@@ -57,9 +69,9 @@ impl Replay {
         Ok(())
     }
 
-    /// The steps that began and are not taken back, in the order they began.
+    /// The steps that began and are to be taken back when the way is back, in the order they began.
     pub(crate) fn open(&self) -> impl Iterator<Item = usize> {
-        self.order.iter().copied().filter(|step| self.standing.steps[*step].is_open())
+        self.order.iter().copied().filter(|step| self.standing.is_due(*step))
     }
 
     /// The steps in that state.

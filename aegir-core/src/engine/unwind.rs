@@ -22,6 +22,15 @@ impl Engine {
             (replay.open().collect::<Vec<_>>(), replay.failure.clone())
         };
         let failure = failure.unwrap_or_else(|| Error::new(ErrorKind::Interrupted, "the task was cut short").report());
+        match self.take_back_all(order).await? {
+            None => self.rolled_back(failure).await,
+            Some((index, error)) => self.end_halted(index, &error, &failure).await,
+        }
+    }
+
+    /// Takes back steps, the last one first; returns the first that could not be, after which only those go on whose server
+    /// is gone.
+    pub(super) async fn take_back_all(&self, order: Vec<usize>) -> Result<Option<(usize, Error)>> {
         let mut halted: Option<(usize, Error)> = None;
         for index in order.into_iter().rev() {
             // What a server held that is gone waits for nobody.
@@ -35,10 +44,14 @@ impl Engine {
                 halted.get_or_insert((index, error));
             }
         }
-        match halted {
-            None => self.rolled_back(failure).await,
-            Some((index, error)) if error.no_way_there() && !self.needs_gone(&error) => self.wait(index, &error, &failure).await,
-            Some((index, error)) => self.stick(index, &error, &failure).await,
+        Ok(halted)
+    }
+
+    /// Ends, because a step could not be taken back, until somebody comes who can.
+    pub(super) async fn end_halted(&self, index: usize, error: &Error, failure: &ErrorReport) -> Result<Outcome> {
+        match error.no_way_there() && !self.needs_gone(error) {
+            true => self.wait(index, error, failure).await,
+            false => self.stick(index, error, failure).await,
         }
     }
 
@@ -82,7 +95,7 @@ impl Engine {
         let stuck = Error::new(ErrorKind::Stuck, format!("“{}” could not be taken back on {}", step.summary, step.server))
             .context("server", &step.server)
             .context("task", self.task.id)
-            .because(format!("{}; the task was being taken back because: {}", error.chain().join(": "), failure.message))
+            .because(format!("{}; it was being taken back because: {}", error.chain().join(": "), failure.message))
             .hint(format!("by hand: {by_hand}"))
             .hint(format!("then `aegir task retry {}` takes back the rest", self.task.id))
             .hint(format!("or do all of the rest by hand, and end it with `aegir task close {}`", self.task.id))
@@ -97,7 +110,7 @@ impl Engine {
         let waiting = Error::unreachable(format!("“{}” is yet to be taken back on {}, which cannot be reached", step.summary, step.server))
             .context("server", &step.server)
             .context("task", self.task.id)
-            .because(format!("{}; the task was being taken back because: {}", error.chain().join(": "), failure.message))
+            .because(format!("{}; it was being taken back because: {}", error.chain().join(": "), failure.message))
             .hint(format!("`aegir doctor {}` shows what is wrong with it", step.server))
             .hint(format!("the next command that works with {} takes back the rest; so does `aegir task recover`", step.server))
             .hint(format!("if that machine is gone for good: `aegir server delete {} --offline`", step.server))

@@ -3,9 +3,11 @@
 //! Durable kinds are the task's history and carry a number; [`EventKind::Progress`] and [`EventKind::Output`] are not
 //! stored and may be lost. No event carries a secret.
 
+mod branch;
 mod log;
 mod standing;
 
+pub use branch::{BranchGroup, BranchInfo};
 pub use log::EventLog;
 pub use standing::{Standing, StepState};
 
@@ -43,6 +45,8 @@ pub struct StepInfo {
 pub enum Verdict {
     /// Every step succeeded.
     Done,
+    /// Enough of it succeeded; the rest was taken back.
+    Partly,
     /// A step failed; everything before it was taken back, or given up with a server that is gone.
     RolledBack,
     /// An undo failed; a person is needed.
@@ -51,6 +55,9 @@ pub enum Verdict {
     Waiting,
     /// A person took the rest back by hand, and said so.
     Closed,
+    /// An end of a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Verdict {
@@ -58,16 +65,19 @@ impl Verdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::Partly => "partly",
             Self::RolledBack => "rolled_back",
             Self::Stuck => "stuck",
             Self::Waiting => "waiting",
             Self::Closed => "closed",
+            Self::Unknown => "unknown",
         }
     }
 
-    /// Reads the word.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Self::Done, Self::RolledBack, Self::Stuck, Self::Waiting, Self::Closed].into_iter().find(|v| v.as_str() == word)
+    /// Reads the word; one of a later version is [`Verdict::Unknown`].
+    pub(crate) fn parse(word: &str) -> Self {
+        let known = [Self::Done, Self::Partly, Self::RolledBack, Self::Stuck, Self::Waiting, Self::Closed];
+        known.into_iter().find(|v| v.as_str() == word).unwrap_or(Self::Unknown)
     }
 }
 
@@ -82,6 +92,9 @@ pub enum EventKind {
         title: String,
         /// Its steps, in plan order; other events refer to them by index.
         steps: Vec<StepInfo>,
+        /// Which of them are branches, in plan order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        branches: Vec<BranchGroup>,
     },
     /// A worker took over a task whose worker died.
     TaskResumed,

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::branch::Group;
 use super::{EventKind, Verdict};
 use crate::{Error, ErrorKind, Result};
 
@@ -90,6 +91,8 @@ pub struct Standing {
     pub committed: bool,
     /// How it ended; a task that is tried again has no end.
     pub verdict: Option<Verdict>,
+    /// Its branches.
+    pub(super) groups: Vec<Group>,
 }
 
 impl Standing {
@@ -101,19 +104,28 @@ impl Standing {
         let impossible = || Error::internal(format!("the journal holds an impossible event: {kind:?}"));
         let held = matches!(self.verdict, Some(Verdict::Stuck | Verdict::Waiting));
         let allowed = match kind {
-            EventKind::TaskStarted { .. } => self.verdict.is_none() && !self.begun && !self.unwinding,
+            EventKind::TaskStarted { steps, branches, .. } => {
+                let groups: Vec<Group> = branches.iter().map(Group::from).collect();
+                self.verdict.is_none() && !self.begun && !self.unwinding && Self::fits(&groups, steps.len())
+            }
             EventKind::TaskResumed => self.verdict.is_none() || held,
             EventKind::TaskClosed { .. } => held,
             EventKind::TaskFinished { verdict, .. } => self.verdict.is_none() && self.may_end(*verdict),
-            EventKind::Committed => self.verdict.is_none() && self.begun && !self.unwinding && !self.committed,
+            EventKind::Committed => self.verdict.is_none() && self.begun && !self.unwinding && !self.committed && self.branches_suffice(),
             // A step of clean-up, or one on the way forward.
             EventKind::StepStarted { .. } if self.unwinding && self.verdict.is_none() => {
                 return Err(Error::new(ErrorKind::Interrupted, "the task is being taken back: no further step begins"));
             }
+            EventKind::StepStarted { step, .. } if self.branch_failed(*step) && self.verdict.is_none() => {
+                return Err(Error::new(ErrorKind::Interrupted, "its branch is being taken back: no further step of it begins"));
+            }
             EventKind::StepStarted { .. } | EventKind::StepSucceeded { .. } | EventKind::StepFailed { .. } => {
                 self.verdict.is_none() && self.begun
             }
-            EventKind::UndoStarted { .. } | EventKind::StepKept { .. } => self.verdict.is_none() && !self.committed,
+            // Of what is committed, a branch that failed is still taken back.
+            EventKind::UndoStarted { step } | EventKind::StepKept { step, .. } => {
+                self.verdict.is_none() && (!self.committed || self.branch_failed(*step))
+            }
             EventKind::UndoFinished { .. }
             | EventKind::UndoFailed { .. }
             | EventKind::StepGivenUp { .. }
@@ -124,8 +136,9 @@ impl Standing {
             return Err(impossible());
         }
         match kind {
-            EventKind::TaskStarted { steps, .. } => {
+            EventKind::TaskStarted { steps, branches, .. } => {
                 self.begun = true;
+                self.groups = branches.iter().map(Group::from).collect();
                 self.steps = vec![StepState::Pending; steps.len()];
             }
             EventKind::Committed => self.committed = true,
@@ -136,11 +149,13 @@ impl Standing {
             _ => {}
         }
         let Some(step) = kind.of_step() else { return Ok(()) };
+        let alone = self.branch_failed(step);
         let state = self.steps.get_mut(step).ok_or_else(impossible)?;
         *state = state.next(kind).ok_or_else(impossible)?;
         self.unwinding |= match kind {
-            EventKind::StepFailed { .. } => !self.committed,
-            EventKind::UndoStarted { .. } | EventKind::StepKept { .. } => true,
+            EventKind::StepFailed { .. } => !self.committed && !self.bears_failure(step),
+            // Of a branch that failed before: it goes back alone.
+            EventKind::UndoStarted { .. } | EventKind::StepKept { .. } => !alone,
             _ => false,
         };
         Ok(())
@@ -150,6 +165,7 @@ impl Standing {
     fn cancel(&mut self) -> Result<()> {
         let why = match (self.verdict, self.committed) {
             (Some(Verdict::Done), _) => "it is done",
+            (Some(Verdict::Partly | Verdict::Unknown), _) => "it is over",
             (Some(Verdict::RolledBack | Verdict::Closed), _) => "it is over, and nothing of it is left",
             (Some(Verdict::Stuck), _) => "it is being taken back already, and is stuck",
             (Some(Verdict::Waiting), _) => "it is being taken back already, and waits for a server",
@@ -165,10 +181,13 @@ impl Standing {
     /// Whether a task may end so.
     fn may_end(&self, verdict: Verdict) -> bool {
         match verdict {
-            Verdict::Done => self.committed,
+            Verdict::Done => self.committed && !self.any_branch_failed(),
+            Verdict::Partly => self.committed && self.any_branch_failed() && !self.any_due(),
             Verdict::RolledBack => !self.committed && !self.steps.iter().any(|state| state.is_open()),
-            Verdict::Stuck | Verdict::Waiting => !self.committed,
+            Verdict::Stuck | Verdict::Waiting => !self.committed || self.any_due(),
             Verdict::Closed => false,
+            // Whoever wrote it knew.
+            Verdict::Unknown => true,
         }
     }
 
@@ -179,9 +198,13 @@ impl Standing {
         let letter = |c: char| LETTERS.iter().find(|(_, letter)| *letter == c).map(|(state, _)| *state);
         let verdict = match verdict {
             "" => None,
-            word => Some(Verdict::parse(word)?),
+            word => Some(Verdict::parse(word)),
         };
-        (parts.next().is_none() && flags.chars().all(|c| "bxuc".contains(c))).then_some(())?;
+        let groups: Vec<Group> = match parts.next() {
+            None => Vec::new(),
+            Some(text) => text.split(';').map(Group::parse).collect::<Option<_>>()?,
+        };
+        (parts.next().is_none() && Self::fits(&groups, steps.chars().count()) && flags.chars().all(|c| "bxuc".contains(c))).then_some(())?;
         Some(Self {
             steps: steps.chars().map(letter).collect::<Option<_>>()?,
             begun: flags.contains('b'),
@@ -189,12 +212,13 @@ impl Standing {
             unwinding: flags.contains('u'),
             committed: flags.contains('c'),
             verdict,
+            groups,
         })
     }
 }
 
 impl fmt::Display for Standing {
-    /// Flags, verdict, a letter for each step: `bu//SSF.`.
+    /// Flags, verdict, a letter for each step, and branches where there are any: `bu//SSF.`, `b//SUF/1:0-1,1-3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (set, letter) in [(self.begun, 'b'), (self.cancelled, 'x'), (self.unwinding, 'u'), (self.committed, 'c')] {
             if set {
@@ -206,6 +230,9 @@ impl fmt::Display for Standing {
             let letter = LETTERS.iter().find(|(s, _)| s == state).map_or('?', |(_, letter)| *letter);
             write!(f, "{letter}")?;
         }
+        for (index, group) in self.groups.iter().enumerate() {
+            write!(f, "{}{group}", if index == 0 { '/' } else { ';' })?;
+        }
         Ok(())
     }
 }
@@ -213,12 +240,25 @@ impl fmt::Display for Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::StepInfo;
+    use crate::event::{BranchGroup, BranchInfo, StepInfo};
 
     fn begun(steps: usize) -> Standing {
+        branched(steps, Vec::new())
+    }
+
+    /// Branches of so many steps each, from the step on.
+    fn group(need: usize, mut first: usize, counts: &[usize]) -> BranchGroup {
+        let info = |count: &usize| {
+            first += count;
+            BranchInfo { name: String::new(), first: first - count, count: *count }
+        };
+        BranchGroup { need, branches: counts.iter().map(info).collect() }
+    }
+
+    fn branched(steps: usize, branches: Vec<BranchGroup>) -> Standing {
         let info = StepInfo { server: crate::name::ServerName::master(), action: String::new(), summary: String::new() };
         let mut standing = Standing::default();
-        standing.apply(&EventKind::TaskStarted { title: String::new(), steps: vec![info; steps] }).unwrap();
+        standing.apply(&EventKind::TaskStarted { title: String::new(), steps: vec![info; steps], branches }).unwrap();
         standing
     }
 
@@ -255,6 +295,7 @@ mod tests {
             finished(Verdict::RolledBack),
             finished(Verdict::Stuck),
             finished(Verdict::Waiting),
+            finished(Verdict::Partly),
         ]
     }
 
@@ -291,11 +332,58 @@ mod tests {
         assert_eq!(standing.apply(&cancel()).unwrap_err().kind(), ErrorKind::Conflict);
     }
 
+    fn failed(step: usize) -> EventKind {
+        EventKind::StepFailed { step, error: Error::failed("x").report() }
+    }
+
+    #[test]
+    fn a_failed_branch_goes_back_alone_while_enough_are_left() {
+        // One step before, and two of three branches of two steps each.
+        let mut standing = branched(7, vec![group(2, 1, &[2, 2, 2])]);
+        let all = |standing: &mut Standing, kinds: &[EventKind]| kinds.iter().for_each(|kind| standing.apply(kind).unwrap());
+        let done = |step| [started(step), EventKind::StepSucceeded { step }];
+        all(&mut standing, &[done(0), done(1), done(3)].concat());
+        all(&mut standing, &[started(2), failed(2)]);
+        assert!(!standing.unwinding && standing.goes_back(1) && !standing.goes_back(4));
+        assert_eq!(standing.apply(&started(4)).map_err(|e| e.kind()), Ok(()));
+        assert!(standing.apply(&EventKind::Committed).is_err(), "another branch is at work");
+        all(&mut standing, &[EventKind::UndoStarted { step: 2 }, EventKind::StepSucceeded { step: 4 }]);
+        assert!(standing.apply(&EventKind::UndoStarted { step: 7 }).is_err());
+        all(&mut standing, &[done(5), done(6)].concat());
+        let lost = &mut standing.clone();
+        all(lost, &[EventKind::Committed]);
+        assert!(lost.apply(&finished(Verdict::Done)).is_err() && lost.apply(&finished(Verdict::Partly)).is_err());
+        assert!(lost.apply(&EventKind::UndoStarted { step: 3 }).is_err(), "what is committed stays");
+        all(lost, &[EventKind::UndoFinished { step: 2 }, EventKind::UndoStarted { step: 1 }, EventKind::UndoFinished { step: 1 }]);
+        assert!(lost.apply(&finished(Verdict::Stuck)).is_err() && lost.apply(&finished(Verdict::Done)).is_err());
+        all(lost, &[finished(Verdict::Partly)]);
+    }
+
+    #[test]
+    fn too_few_branches_take_the_task_back() {
+        let mut standing = branched(3, vec![group(2, 0, &[1, 1, 1])]);
+        for kind in [started(0), started(1), failed(0)] {
+            standing.apply(&kind).unwrap();
+        }
+        assert!(!standing.unwinding);
+        standing.apply(&failed(1)).unwrap();
+        assert!(standing.unwinding && standing.apply(&started(2)).is_err());
+    }
+
+    #[test]
+    fn branches_that_fit_no_plan_are_impossible() {
+        for groups in [vec![group(1, 2, &[2])], vec![group(3, 0, &[1, 1])], vec![group(1, 1, &[1]), group(1, 0, &[1])]] {
+            let info = StepInfo { server: crate::name::ServerName::master(), action: String::new(), summary: String::new() };
+            let kind = EventKind::TaskStarted { title: String::new(), steps: vec![info; 3], branches: groups };
+            assert!(Standing::default().apply(&kind).is_err(), "{kind:?}");
+        }
+    }
+
     proptest::proptest! {
         /// Whatever comes, nothing panics, a cancel holds, and the short form reads back.
         #[test]
-        fn is_total(events in proptest::collection::vec((0usize..3, 0usize..17), 0..40)) {
-            let mut standing = begun(3);
+        fn is_total(events in proptest::collection::vec((0usize..4, 0usize..18), 0..40), need in 0usize..3) {
+            let mut standing = if need == 0 { begun(3) } else { branched(4, vec![group(need, 1, &[1, 2])]) };
             for (step, kind) in events {
                 let was = standing.clone();
                 if standing.apply(&every_kind(step)[kind]).is_err() {

@@ -47,6 +47,8 @@ pub enum TaskState {
     Running,
     /// Every step succeeded.
     Done,
+    /// Enough of it succeeded, and the rest was taken back.
+    Partly,
     /// A step failed and all before it was taken back.
     RolledBack,
     /// An undo failed; a person is needed.
@@ -55,6 +57,9 @@ pub enum TaskState {
     Waiting,
     /// A person took the rest back by hand.
     Closed,
+    /// A state of a later version.
+    #[serde(other)]
+    Unknown,
 }
 
 impl TaskState {
@@ -64,16 +69,22 @@ impl TaskState {
             Self::Queued => "queued",
             Self::Running => "running",
             Self::Done => "done",
+            Self::Partly => "partly",
             Self::RolledBack => "rolled_back",
             Self::Stuck => "stuck",
             Self::Waiting => "waiting",
             Self::Closed => "closed",
+            Self::Unknown => "unknown",
         }
     }
 
     /// The word for people.
     pub fn in_words(self) -> &'static str {
-        if self == Self::RolledBack { "rolled back" } else { self.as_str() }
+        match self {
+            Self::RolledBack => "rolled back",
+            Self::Partly => "partly done",
+            other => other.as_str(),
+        }
     }
 
     /// Where a task stands after an event.
@@ -89,10 +100,12 @@ impl TaskState {
     fn of(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Done => Self::Done,
+            Verdict::Partly => Self::Partly,
             Verdict::RolledBack => Self::RolledBack,
             Verdict::Stuck => Self::Stuck,
             Verdict::Waiting => Self::Waiting,
             Verdict::Closed => Self::Closed,
+            Verdict::Unknown => Self::Unknown,
         }
     }
 
@@ -103,12 +116,15 @@ impl TaskState {
 
     /// Whether nobody works on it any more.
     pub fn is_end(self) -> bool {
-        matches!(self, Self::Done | Self::RolledBack | Self::Stuck | Self::Waiting | Self::Closed)
+        matches!(self, Self::Done | Self::Partly | Self::RolledBack | Self::Stuck | Self::Waiting | Self::Closed)
     }
+
+    /// Those of which nothing is left to be done or taken back: their journals may be pruned.
+    pub(crate) const OVER: [Self; 4] = [Self::Done, Self::Partly, Self::RolledBack, Self::Closed];
 
     /// From the column that stored it.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Queued, Self::Running, Self::Done, Self::RolledBack, Self::Stuck, Self::Waiting, Self::Closed]
+        [Self::Queued, Self::Running, Self::Done, Self::Partly, Self::RolledBack, Self::Stuck, Self::Waiting, Self::Closed]
             .into_iter()
             .find(|s| s.as_str() == text)
     }

@@ -1,4 +1,4 @@
-//! Who reads whose output in a plan: refused where nothing of that name comes before.
+//! What a plan must hold to: no step reads what nothing before it put out, and branches are branches.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,10 @@ use crate::action::Actions;
 use crate::{Error, Result};
 
 impl Plan {
-    /// Refuses a plan with two steps of one name, or in which a step reads what no step before it puts out.
+    /// Refuses a plan with two steps of one name, or in which a step reads what no step before it puts out; and branches that
+    /// are none.
     pub(crate) fn check(&self, actions: &Actions) -> Result<()> {
+        self.check_branches()?;
         let mut names = BTreeSet::new();
         for name in self.steps().iter().filter_map(|step| step.id.as_deref()) {
             if !names.insert(name) {
@@ -51,6 +53,8 @@ impl Stage {
                 *known = after;
                 Ok(())
             }
+            // What a branch puts out may be taken back with it, so it is for that branch alone.
+            Self::Branches { of, .. } => of.iter().try_for_each(|branch| branch.stage.check(actions, &mut known.clone())),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Plans as data: what will be done, where, in which order. Printing one is a dry run.
 
+mod branch;
 mod diff;
 mod lookup;
 mod planned;
 
+pub use branch::{Branch, Need};
 pub use diff::{Change, Diff};
 pub use planned::{Basis, Planned, PlannedStep};
 
@@ -28,6 +30,9 @@ pub struct Step {
     /// Its name within the plan, by which later steps read what it put out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Of what runs after the commit: the branch that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
 }
 
 impl Step {
@@ -35,13 +40,26 @@ impl Step {
     pub fn new<A: Action>(server: &ServerName, owner: &Owner, action: &A) -> Result<Self> {
         let params =
             serde_json::to_value(action).map_err(|e| Error::internal(format!("the action {} does not serialise", A::NAME)).because(e))?;
-        Ok(Self { server: server.clone(), owner: owner.clone(), action: A::NAME.to_owned(), params, summary: action.summary(), id: None })
+        Ok(Self {
+            server: server.clone(),
+            owner: owner.clone(),
+            action: A::NAME.to_owned(),
+            params,
+            summary: action.summary(),
+            id: None,
+            branch: None,
+        })
     }
 
     /// With a name, by which later steps read what it puts out.
     #[must_use]
     pub fn named(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
+        self
+    }
+
+    fn of_branch(mut self, branch: &str) -> Self {
+        self.branch = Some(branch.to_owned());
         self
     }
 }
@@ -56,6 +74,13 @@ pub enum Stage {
     Series(Vec<Self>),
     /// Side by side; all end before the next stage begins.
     Parallel(Vec<Self>),
+    /// Side by side, each on its own: one that fails is taken back alone.
+    Branches {
+        /// Which.
+        of: Vec<Branch>,
+        /// How many of them must succeed.
+        need: Need,
+    },
 }
 
 impl Stage {
@@ -63,6 +88,16 @@ impl Stage {
         match self {
             Self::Step(step) => steps.push(step),
             Self::Series(stages) | Self::Parallel(stages) => stages.iter().for_each(|s| s.collect(steps)),
+            Self::Branches { of, .. } => of.iter().for_each(|branch| branch.stage.collect(steps)),
+        }
+    }
+
+    /// How many steps it has.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Self::Step(_) => 1,
+            Self::Series(stages) | Self::Parallel(stages) => stages.iter().map(Self::count).sum(),
+            Self::Branches { of, .. } => of.iter().map(|branch| branch.stage.count()).sum(),
         }
     }
 
@@ -77,13 +112,22 @@ impl Stage {
             }
             Self::Series(stages) => Some(Self::Series(children(stages, index))).filter(|s| !s.is_empty()),
             Self::Parallel(stages) => Some(Self::Parallel(children(stages, index))).filter(|s| !s.is_empty()),
+            Self::Branches { of, need } => {
+                // One with nothing to do stays: it counts as done, and is reported.
+                let of = of.into_iter().map(|branch| {
+                    let stage = branch.stage.retain(index, keep).unwrap_or_else(|| Self::Series(Vec::new()));
+                    Branch { name: branch.name, stage }
+                });
+                Some(Self::Branches { of: of.collect(), need }).filter(|s| !s.is_empty())
+            }
         }
     }
 
     fn is_empty(&self) -> bool {
         match self {
             Self::Step(_) => false,
-            Self::Series(stages) | Self::Parallel(stages) => stages.is_empty(),
+            Self::Series(stages) | Self::Parallel(stages) => stages.iter().all(Self::is_empty),
+            Self::Branches { of, .. } => of.iter().all(|branch| branch.stage.is_empty()),
         }
     }
 }

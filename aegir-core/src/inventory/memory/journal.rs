@@ -195,7 +195,7 @@ impl Journal for MemoryInventory {
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let over = |task: &Task| matches!(task.state, TaskState::Done | TaskState::RolledBack | TaskState::Closed);
+        let over = |task: &Task| TaskState::OVER.contains(&task.state);
         let mut pruned = 0;
         for stored in state.tasks.iter_mut().filter(|s| over(&s.task) && s.task.ended.is_some_and(|end| end < before)) {
             if state.entries.remove(&stored.task.id).is_some() {

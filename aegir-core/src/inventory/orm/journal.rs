@@ -306,7 +306,7 @@ impl Journal for OrmInventory {
     }
 
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64> {
-        let over = [TaskState::Done, TaskState::RolledBack, TaskState::Closed].map(TaskState::as_str);
+        let over = TaskState::OVER.map(TaskState::as_str);
         let old = task::Column::State.is_in(over).and(task::Column::Pruned.eq(false)).and(task::Column::Ended.lt(time(before)));
         let transaction = self.begin().await?;
         let ids: Vec<i64> = task::Entity::find()

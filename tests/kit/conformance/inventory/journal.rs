@@ -221,6 +221,7 @@ pub(super) async fn entries_come_back_as_they_were(inventory: &dyn Inventory) {
         params: serde_json::json!({ "path": "/srv/ü", "n": 1.5, "null": null }),
         summary: "write /srv/ü".into(),
         id: Some("it".into()),
+        branch: Some("a branch".into()),
     };
     let wanted = NewTask { request: Some(sealed("request")), ..task("a.org") };
     let claim = open(inventory, &wanted).await;
@@ -237,7 +238,7 @@ pub(super) async fn entries_come_back_as_they_were(inventory: &dyn Inventory) {
     let begin = Begin { plan: plan.clone(), touches: touches.clone(), destroys: true, pass: Default::default() };
     let info = aegir_core::event::StepInfo { server: server_name("web1"), action: "file.write".into(), summary: "write".into() };
     let kinds = [
-        EventKind::TaskStarted { title: "t".into(), steps: vec![info] },
+        EventKind::TaskStarted { title: "t".into(), steps: vec![info], branches: Vec::new() },
         started(0),
         EventKind::Warning { step: 0, message: "‘odd’\n\0".into() },
         EventKind::StepSucceeded { step: 0 },

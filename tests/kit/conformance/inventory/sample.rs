@@ -136,7 +136,7 @@ pub(super) async fn say(inventory: &dyn Inventory, claim: &Claim, kind: &EventKi
 /// Begins a task with that many steps.
 pub(super) async fn begin(inventory: &dyn Inventory, claim: &Claim, steps: usize) {
     let step = StepInfo { server: ServerName::master(), action: "test".into(), summary: "a step".into() };
-    say(inventory, claim, &EventKind::TaskStarted { title: "a task".into(), steps: vec![step; steps] }).await;
+    say(inventory, claim, &EventKind::TaskStarted { title: "a task".into(), steps: vec![step; steps], branches: Vec::new() }).await;
 }
 
 pub(super) fn started(step: usize) -> EventKind {
