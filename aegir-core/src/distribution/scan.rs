@@ -11,6 +11,7 @@ use rustix::fs::{Access, AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use super::listing::Found;
 use super::{Keep, Kind, Listing, State, TreePath};
 use crate::name::ServerName;
+use crate::text::word;
 use crate::{Error, Result};
 
 /// How old a scan may be for those who only compare.
@@ -79,7 +80,7 @@ fn scan(source: &Utf8Path, keep: &Keep) -> Result<Listing> {
     if let Some(special) = found.iter().find(|f| f.state.kind == Kind::Special && !keep.covers(&f.path)) {
         return Err(Error::refused(format!("{source}/{} is a socket, device or pipe, which cannot be sent", special.path))
             .context("file", source)
-            .hint(format!("remove it: `ls -l {source}/{}`", special.path)));
+            .hint(format!("remove it: `ls -l {}`", word(&format!("{source}/{}", special.path)))));
     }
     if found.is_empty() {
         return Err(refused("is empty, so nothing is sent, and nothing is removed elsewhere").hint("is something not mounted?"));
@@ -96,7 +97,7 @@ fn state_of_root(meta: &std::fs::Metadata) -> State {
 fn unreadable(source: &Utf8Path, dir: &TreePath, error: std::io::Error) -> Error {
     let file = error.get_ref().and_then(|inner| inner.downcast_ref::<Closed>()).map(|closed| closed.path.clone());
     let path = file.as_ref().unwrap_or(dir);
-    let hint = format!("the account that Aegir works as must be able to read it: `ls -ld {source}/{path}`");
+    let hint = format!("the account that Aegir works as must be able to read it: `ls -ld {}`", word(&format!("{source}/{path}")));
     let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
     let error = Error::failed(format!("reading {source}/{path} on the master"))
         .context("server", ServerName::master())

@@ -5,6 +5,7 @@ use aegir_core::inventory::SiteFilter;
 use aegir_core::name::ServerName;
 use aegir_core::server::{Command, Observer};
 use aegir_core::service::{Code, PlanContext};
+use aegir_core::text::word;
 use aegir_core::{Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
@@ -123,14 +124,15 @@ fn libraries(platform: &Platform) -> Utf8PathBuf {
 }
 
 fn closed(place: &Utf8Path, docroot: &Utf8Path, platform: &Platform, server: &ServerName, account: &str) -> Error {
+    let word = word(place.as_str());
     let mend = if place == docroot {
         // What sites keep to themselves stays theirs.
-        format!("find {place} -path {place}/sites -prune -o -exec chmod go+rX {{}} +")
+        format!("find {word} -path {word}/sites -prune -o -exec chmod go+rX {{}} +")
     } else if docroot.starts_with(place) {
         // Of what lies above the document root nobody needs to see more than the way through.
-        format!("chmod go+x {place}")
+        format!("chmod go+x {word}")
     } else {
-        format!("chmod -R go+rX {place}")
+        format!("chmod -R go+rX {word}")
     };
     Error::refused(format!("{account}, who serves sites, may not read {place} on {server}"))
         .context("server", server)

@@ -44,7 +44,9 @@ impl LocalServer {
         let parent = path.parent().unwrap_or(path);
         let hint = match error.kind() {
             std::io::ErrorKind::PermissionDenied => Some(obstacle::hint(path)),
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some(format!("free some space: `df -h {parent}`")),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Some(format!("free some space: `df -h {}`", crate::text::word(parent.as_str())))
+            }
             _ => None,
         };
         let made =

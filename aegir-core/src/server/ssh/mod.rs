@@ -38,6 +38,7 @@ use super::fetch::Intake;
 use super::{Command, DirSpec, Facts, Fetched, FileSpec, FileStat, Inquiry, Output, OwnedPath, Reply, Server, Stream, Tunnel};
 use crate::name::ServerName;
 use crate::server::inquiry::by_script;
+use crate::text::word;
 use crate::{Error, Result};
 
 /// File operations at a time: they share one session, so this bounds memory and open handles only.
@@ -148,9 +149,11 @@ impl SshServer {
             return Ok(way.path);
         }
         let why = "a directory on the way can be exchanged by others than root and the account".to_owned();
-        Err(self
-            .file_error(doing, path, &Fault::Because(why))
-            .hint(format!("see who may write where on the way: `namei -l {path}` on {}", self.link.name)))
+        Err(self.file_error(doing, path, &Fault::Because(why)).hint(format!(
+            "see who may write where on the way: `namei -l {}` on {}",
+            word(path.as_str()),
+            self.link.name
+        )))
     }
 
     /// The error for a server that takes commands and not files.
@@ -192,12 +195,13 @@ impl SshServer {
             Fault::Lost(why) => error.because(format!("{doing} {path}: {why}")),
             _ if fault.is_denied() => error
                 .because(words(fault))
-                .hint(format!("on {name}: `namei -l {path}` shows who may go where on the way"))
+                .hint(format!("on {name}: `namei -l {}` shows who may go where on the way", word(path.as_str())))
                 .hint(format!("`aegir server verify {name}` mends Aegir's own directories")),
             // Version 3 has one word for a full disk and everything else.
-            Fault::Status(4, _) if doing == "writing" => error
-                .because(words(fault))
-                .hint(format!("SFTP does not say why; `df -h {parent}` shows a full disk, `ls -la {parent}` what is in the way")),
+            Fault::Status(4, _) if doing == "writing" => error.because(words(fault)).hint(format!(
+                "SFTP does not say why; `df -h {0}` shows a full disk, `ls -la {0}` what is in the way",
+                word(parent.as_str())
+            )),
             _ => error.because(words(fault)),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::entity::{Server, Transport};
 use crate::server::{Command, Inquiry, Observer, Reply, Talk};
 use crate::service::{Check, as_root};
+use crate::text::word;
 use crate::{Error, Result};
 
 const FILES: &str = "ssh.files";
@@ -85,7 +86,8 @@ pub(super) fn judge(server: &Server, reply: &Reply, channels: &Channels) -> Vec<
             format!("see what prints at login: {}", as_root(server, "ls -l /etc/ssh/sshrc /etc/bash.bashrc ~aegir/.bashrc ~aegir/.ssh/rc"))
         }
         files => {
-            let edit = format_args!("sed -i '1i[ -t 1 ] || return 0' {}", files.join(" ")).to_string();
+            let words: Vec<_> = files.iter().map(|file| word(file)).collect();
+            let edit = format!("sed -i '1i[ -t 1 ] || return 0' {}", words.join(" "));
             format!("let {} print to terminals only: {}", files.join(" and "), as_root(server, edit))
         }
     };
