@@ -1,18 +1,20 @@
 //! A server's own Apache configuration: directories, the default virtual host, the includes.
 
-use aegir_core::Result;
 use aegir_core::action::MakeDir;
 use aegir_core::entity::{Owner, Server};
 use aegir_core::plan::Plan;
 use aegir_core::secret::Domain;
 use aegir_core::server::{Observer, Permissions};
 use aegir_core::service::PlanContext;
+use aegir_core::{Error, Result};
 use camino::Utf8Path;
 
 use super::Config;
 use super::swap::{live, render, swap};
 use crate::web::{Expect, FileChange, Probe};
 
+/// Files of an operator's own in one directory.
+const MOST_SNIPPETS: usize = 500;
 /// More than the helper would take.
 const SNIPPET_LIMIT: u64 = 2 << 20;
 
@@ -50,9 +52,19 @@ pub(super) async fn verify(config: &Config, server: &Server, cx: &PlanContext<'_
 async fn snippets(server: &Server, observer: &Observer, cx: &PlanContext<'_>) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for directory in ["pre.d", "post.d"] {
-        let names = observer.list(&server.config_dir().join(directory)).await?.unwrap_or_default();
-        for name in names.iter().filter(|n| n.ends_with(".conf") && !n.starts_with('.') && !n.contains(char::is_control)) {
-            let path = server.config_dir().join(directory).join(name);
+        let place = server.config_dir().join(directory);
+        let mut names = observer.list(&place).await?.unwrap_or_default();
+        names.retain(|n| n.ends_with(".conf") && !n.starts_with('.') && !n.contains(char::is_control));
+        if names.len() > MOST_SNIPPETS {
+            // Each is looked at and read: whoever makes more of them keeps everybody waiting.
+            return Err(Error::refused(format!("there are {} files of Apache's configuration in {place} on {}", names.len(), server.name))
+                .context("server", &server.name)
+                .context("file", &place)
+                .because(format!("no more than {MOST_SNIPPETS} are read"))
+                .hint("put what belongs together into one file"));
+        }
+        for name in &names {
+            let path = place.join(name);
             let size = observer.stat(&path).await?.map_or(0, |s| s.size);
             // One that only root reads is known by its size alone.
             let text = if size > SNIPPET_LIMIT { None } else { observer.read(&path).await.unwrap_or_default() };
