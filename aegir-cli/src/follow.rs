@@ -51,10 +51,13 @@ impl Signals {
         tokio::pin!(work);
         tokio::select! {
             biased;
-            () = self.next() => cancel.ask(&door::who()).await?,
+            () = self.next() => {}
             done = &mut work => return Ok(done),
         }
-        Ok(work.await)
+        // Side by side: what is not gone on with could hold the inventory, and asking would wait for it.
+        let by = door::who();
+        let (asked, done) = tokio::join!(cancel.ask(&by), work);
+        asked.map(|()| done)
     }
 }
 

@@ -8,6 +8,7 @@ use aegir_core::inventory::TaskId;
 use aegir_core::plan::Planned;
 use aegir_core::task::Request;
 use aegir_core::{Error, ErrorReport, News, Result};
+use futures::future::OptionFuture;
 use futures::stream::StreamExt as _;
 use serde_json::{Value, json};
 
@@ -47,6 +48,8 @@ pub(crate) async fn run(items: Vec<Item>, args: &ChangeArgs, session: &Session) 
     let mut news = Box::pin(session.aegir.carry_out(requests, &cancel));
     let mut ended: BTreeMap<usize, Ended> = BTreeMap::new();
     let mut asked = false;
+    // Gone on with beside the rest, which could hold the inventory that it waits for.
+    let mut asking = None;
     loop {
         tokio::select! {
             next = news.next() => match next {
@@ -65,10 +68,17 @@ pub(crate) async fn run(items: Vec<Item>, args: &ChangeArgs, session: &Session) 
                         .hint("`aegir task recover` ends what was at work; so does every changing command"));
                 }
                 asked = true;
-                cancel.ask(&door::who()).await?;
+                asking = Some(Box::pin(async { cancel.ask(&door::who()).await }));
+            }
+            Some(done) = OptionFuture::from(asking.as_mut()), if asking.is_some() => {
+                asking = None;
+                done?;
                 session.ui.say("stopping: what was done is taken back; once more breaks it off");
             }
         }
+    }
+    if let Some(asking) = asking {
+        asking.await?;
     }
     Ok(tell(&items, &ended, session))
 }

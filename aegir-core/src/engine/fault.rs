@@ -68,8 +68,8 @@ impl Faults {
         }
         if self.die == Some(Die::SignalsAfter(seq)) {
             use rustix::process::Signal;
-            // Time enough for the process to hear the first; the others come while it is taking back.
-            for (signal, pause) in [(Signal::INT, 60), (Signal::INT, 15), (Signal::KILL, 0)] {
+            // Time enough for the process to hear the first, on a busy machine too; the others come while it is taking back.
+            for (signal, pause) in [(Signal::INT, 300), (Signal::INT, 15), (Signal::KILL, 1000)] {
                 let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
                 tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
             }
