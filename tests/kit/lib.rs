@@ -10,6 +10,8 @@
 //! - [`drupal`]: real trees that somebody names.
 //! - [`entity`]: entities that are only data.
 //! - [`exchange`]: names that are exchanged while they are used.
+//! - [`stopping`]: stops a task at its events, as a person does.
+//! - [`malicious`]: a hostile site against Aegir.
 //! - [`machine`]: what is called on this machine itself.
 //!
 //! Everything here is for tests: it panics with a plain message where a product would return an error.
@@ -24,3 +26,5 @@ pub mod fleet;
 pub mod installation;
 pub mod lab;
 pub mod machine;
+pub mod malicious;
+pub mod stopping;

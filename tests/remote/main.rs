@@ -1,7 +1,9 @@
 //! Platforms and sites on other machines: real hosts, real SSH, databases here and there.
 
 mod a3b_aegir_is_not_root;
+mod attempt;
 mod breaking;
+mod compromised;
 mod crash;
 mod database;
 mod drupal;
@@ -11,6 +13,7 @@ mod mixed;
 mod platform;
 mod seed;
 mod site;
+mod stopping;
 
 /// The command under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_aegir-on-trial");

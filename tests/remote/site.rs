@@ -1,5 +1,7 @@
 //! The life of a site on a remote server: served there, mended, logged in to, archived on the master.
 
+use aegir_testkit::malicious;
+
 use crate::fleet::Fleet;
 
 #[test]
@@ -77,4 +79,11 @@ fn who_cannot_reach_the_page_from_the_master_is_told() {
     let run = fleet.install("one.example.com", "One");
     assert!(run.success(), "{}", run.stderr);
     assert!(run.stderr.contains("is served on web1.example.com itself, but server_master does not get it"), "{}", run.stderr);
+}
+
+/// A3a, on a remote server: the list of the master's own sites.
+#[test]
+fn a3a_the_code_of_a_site_gets_nothing_there_either() {
+    let fleet = Fleet::with_site();
+    malicious::attempts(&fleet, fleet.remote("web1"), "web1.example.com");
 }

@@ -3,7 +3,7 @@
 if (!function_exists('aegir_attempts')) {
   function aegir_attempts() {
     $root = '/var/aegir';
-    $config = "$root/config/server_master";
+    $config = "$root/config/SERVER";
     $platform = "$root/platforms/wp";
     $reads = function ($pattern) {
       return function () use ($pattern) {
@@ -29,7 +29,8 @@ if (!function_exists('aegir_attempts')) {
     $query = function ($sql) {
       return function () use ($sql) {
         mysqli_report(MYSQLI_REPORT_OFF);
-        $db = @mysqli_connect('localhost', DB_USER, DB_PASSWORD, DB_NAME);
+        list($host, $port) = explode(':', DB_HOST . ':3306');
+        $db = @mysqli_connect($host, DB_USER, DB_PASSWORD, DB_NAME, (int) $port);
         return $db && @mysqli_query($db, $sql) !== FALSE;
       };
     };
