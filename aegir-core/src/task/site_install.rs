@@ -166,18 +166,27 @@ fn title(new: &InstallSite) -> Result<String> {
     Ok(title)
 }
 
+/// As RFC 5321 has it, without quotes and comments: what applications accept, too.
+fn is_email(text: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    let label = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let parts = |text: &str, good: &dyn Fn(char) -> bool| text.split('.').all(|part| !part.is_empty() && part.chars().all(good));
+    text.len() <= 254
+        && text.split_once('@').is_some_and(|(user, host)| {
+            user.len() <= 64
+                && parts(user, &part)
+                && host.contains('.')
+                && parts(host, &label)
+                && !host.split('.').any(|l| l.starts_with('-'))
+        })
+}
+
 fn email(new: &InstallSite) -> Result<String> {
     let host = new.uri.host();
     // Applications refuse addresses at names without a dot.
     let email =
         new.email.clone().unwrap_or_else(|| if host.contains('.') { format!("admin@{host}") } else { "admin@example.com".to_owned() });
-    let valid = email.len() <= 254
-        && email
-            .split_once('@')
-            .is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.'))
-        && email.chars().all(|c| c.is_ascii_alphanumeric() || "@._+-".contains(c))
-        && email.matches('@').count() == 1;
-    if valid {
+    if is_email(&email) {
         return Ok(email);
     }
     Err(Error::invalid(match new.email {
@@ -185,4 +194,36 @@ fn email(new: &InstallSite) -> Result<String> {
         None => format!("{}, the address of the first account where none is given, is no e-mail address", crate::name::shown(&email)),
     })
     .hint("give one with `--email`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_email;
+
+    #[test]
+    fn an_address_is_what_mail_servers_take() {
+        for good in ["o'brien+x@example.com", "a@b.c", "!#$%&*/=?^_`{|}~-@x-y.example.org"] {
+            assert!(is_email(good), "{good}");
+        }
+        let long = format!("{}@example.com", "a".repeat(65));
+        for bad in [
+            "",
+            "a",
+            "@b.c",
+            "a@b",
+            "a@.b.c",
+            "a@b..c",
+            "a@b.c.",
+            ".a@b.c",
+            "a..b@c.d",
+            "a@b@c.d",
+            "a b@c.d",
+            "a@b_c.d",
+            "a@-b.c",
+            "\"a\"@b.c",
+            &long,
+        ] {
+            assert!(!is_email(bad), "{bad}");
+        }
+    }
 }
