@@ -7,6 +7,7 @@ use super::run::Engine;
 use super::state::Replay;
 use crate::event::{EventKind, StepState, Verdict};
 use crate::inventory::Entry;
+use crate::name::ServerName;
 use crate::plan::Step;
 use crate::server::Gate as _;
 use crate::{Error, ErrorKind, ErrorReport, Result};
@@ -112,9 +113,13 @@ impl Engine {
             .context("task", self.task.id)
             .because(format!("{}; it was being taken back because: {}", error.chain().join(": "), failure.message))
             .hint(format!("`aegir doctor {}` shows what is wrong with it", step.server))
-            .hint(format!("the next command that works with {} takes back the rest; so does `aegir task recover`", step.server))
-            .hint(format!("if that machine is gone for good: `aegir server delete {} --offline`", step.server))
-            .report();
+            .hint(format!("the next command that works with {} takes back the rest; so does `aegir task recover`", step.server));
+        // The machine that says this is not gone.
+        let waiting = if step.server == ServerName::master() {
+            waiting.report()
+        } else {
+            waiting.hint(format!("if that machine is gone for good: `aegir server delete {} --offline`", step.server)).report()
+        };
         self.finish(Verdict::Waiting, &waiting.message).await?;
         Ok(Outcome::Waiting(waiting))
     }

@@ -8,9 +8,12 @@ use crate::action::{Action as _, InstallPackages, KeyFile, KeyPair, OwnDirectory
 use crate::entity::{EntityId, Owner, Server, Transport};
 use crate::name::ServerName;
 use crate::plan::Plan;
+use crate::server::SshConfig;
 use crate::service::{Operation, PlanContext};
 
 pub(super) async fn plan(new: &PrepareMachine, cx: &PlanContext<'_>) -> Result<Draft> {
+    // Said now, while another root can be chosen.
+    SshConfig::check_root(&cx.settings().root())?;
     let services = new
         .services
         .iter()

@@ -44,6 +44,9 @@ impl LocalServer {
         let parent = path.parent().unwrap_or(path);
         let hint = match error.kind() {
             std::io::ErrorKind::PermissionDenied => Some(obstacle::hint(path)),
+            std::io::ErrorKind::NotFound if path.starts_with(&self.root) => {
+                Some(format!("`aegir server verify {}` makes Aegir's own directories", self.name))
+            }
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 Some(format!("free some space: `df -h {}`", crate::text::word(parent.as_str())))
             }
@@ -79,10 +82,18 @@ impl LocalServer {
 
     fn start(&self, command: &Command) -> Result<tokio::process::Child> {
         build(command)?.spawn().map_err(|e| {
+            let missing = e.kind() == std::io::ErrorKind::NotFound;
+            let hint = match rustix::io::Errno::from_io_error(&e) {
+                Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => "allow it more open files: `ulimit -n 1024`".to_owned(),
+                Some(rustix::io::Errno::AGAIN | rustix::io::Errno::NOMEM) => {
+                    "the machine, or its limit for this user, has no room for more: `free -m`, `ulimit -a`".to_owned()
+                }
+                _ => format!("install {} there, or run `aegir server verify {}`", command.program, self.name),
+            };
             self.problem(command, "it did not start")
-                .with_kind(if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::Refused } else { ErrorKind::Failed })
+                .with_kind(if missing { ErrorKind::Refused } else { ErrorKind::Failed })
                 .because(e)
-                .hint(format!("install {} there, or run `aegir server verify {}`", command.program, self.name))
+                .hint(hint)
         })
     }
 

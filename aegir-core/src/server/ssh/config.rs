@@ -96,6 +96,11 @@ impl SshConfig {
         Ok(path)
     }
 
+    /// Refuses a root of Aegir's below which no other server could ever be reached.
+    pub(crate) fn check_root(root: &Utf8Path) -> Result<()> {
+        Self::new("localhost", root).socket().map(drop)
+    }
+
     /// The connection counts as dead when that many questions, one interval apart, stayed without answer.
     fn questions(&self) -> (u64, u64) {
         let silence = self.silence.as_secs().max(2);

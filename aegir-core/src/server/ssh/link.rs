@@ -81,8 +81,17 @@ impl Link {
         make_control_dir(&self.config.control_dir)?;
         let limit = self.config.connect_timeout + Duration::from_secs(1);
         // Another process of ours may be at it: one connects, the other uses what it opened.
-        let lock =
-            exclusive(socket.with_extension("lock"), limit * 2).await.map_err(|e| here("the lock of its control socket").because(e))?;
+        let (lock, directory) = (socket.with_extension("lock"), &self.config.control_dir);
+        let lock = exclusive(lock.clone(), limit * 2).await.map_err(|e| {
+            let error = here("the lock of its control socket").context("file", &lock);
+            let denied = e.kind() == std::io::ErrorKind::PermissionDenied;
+            let error = error.because(e);
+            if denied {
+                error.hint(format!("`chmod 700 {directory}`, and `ls -la {directory}`: all in it is this account's"))
+            } else {
+                error
+            }
+        })?;
         if let Some(session) = resume(socket).await {
             return Ok(session);
         }

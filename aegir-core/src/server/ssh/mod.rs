@@ -127,7 +127,11 @@ impl SshServer {
             }
             // A server without SFTP ends the session at once, and the connection lives on.
             Err(Fault::Lost(why)) if self.link.is_held().await => {
-                Err(self.no_files("it offers no SFTP").because(why).hint("sshd_config there needs the line `Subsystem sftp internal-sftp`"))
+                Err(self
+                    .no_files("it offers no SFTP")
+                    .because(why)
+                    .hint("sshd_config there needs the line `Subsystem sftp internal-sftp`")
+                    .hint("where it has one for sftp-server, that says as Aegir's account what is wrong: `/usr/lib/openssh/sftp-server </dev/null`"))
             }
             Err(Fault::Talk(said)) => Err(self
                 .no_files("something prints where SFTP should begin")
@@ -197,6 +201,9 @@ impl SshServer {
                 .because(words(fault))
                 .hint(format!("on {name}: `namei -l {}` shows who may go where on the way", word(path.as_str())))
                 .hint(format!("`aegir server verify {name}` mends Aegir's own directories")),
+            _ if fault.is_missing() && path.starts_with(&self.root) => {
+                error.because(words(fault)).hint(format!("`aegir server verify {name}` makes Aegir's own directories"))
+            }
             // Version 3 has one word for a full disk and everything else.
             Fault::Status(4, _) if doing == "writing" => error.because(words(fault)).hint(format!(
                 "SFTP does not say why; `df -h {0}` shows a full disk, `ls -la {0}` what is in the way",
