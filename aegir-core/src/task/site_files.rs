@@ -16,11 +16,13 @@ const SHOWN: usize = 3;
 /// archive will not hold. Whether there is a directory at all.
 pub(super) async fn look(site: &SiteContext, directory: &Utf8Path, cx: &PlanContext<'_>) -> Result<bool> {
     let (uri, web) = (&site.site.uri, &site.web.name);
-    let command = Command::new("sh").args(["-c", LOOK, "site_files", directory.as_str()]).cut(1 << 16);
+    let command = Command::new("sh").args(["-c", LOOK, "site_files", directory.as_str(), site.web.web_account()]).cut(1 << 16);
     let doing = format!("looking for the files of {uri} on {web}");
     let said = cx.observe(web).await?.ask(&command).await?.require_ok(&command, &doing)?.text();
-    let of = |word: &str| said.lines().filter_map(|line| line.split_once('\t')).filter(|(w, _)| *w == word).map(|(_, path)| path).collect();
-    let (mounted, away, links, gone): (Vec<&str>, Vec<&str>, Vec<&str>, Vec<&str>) = (of("mounted"), of("away"), of("link"), of("gone"));
+    let of = |word: &str| -> Vec<&str> {
+        said.lines().filter_map(|line| line.split_once('\t')).filter(|(w, _)| *w == word).map(|(_, path)| path).collect()
+    };
+    let (mounted, away, links, gone) = (of("mounted"), of("away"), of("link"), of("gone"));
     let refused = |message: String| Error::refused(message).context("site", uri).context("server", web);
     if let Some(place) = away.first() {
         return Err(refused(format!("{place} on {web} is not mounted, and files of {uri} may be on it"))
@@ -37,6 +39,12 @@ pub(super) async fn look(site: &SiteContext, directory: &Utf8Path, cx: &PlanCont
     if !gone.is_empty() {
         cx.warn(format!("{directory} on {web} is not there: the archive will hold no file of {uri}"));
         return Ok(false);
+    }
+    if let Some(place) = of("foreign").first() {
+        let (owner, group) = (&site.web.user, &site.web.web_group);
+        return Err(refused(format!("{place} on {web} is neither {owner}'s nor the site's, and {owner} may not archive and remove it"))
+            .context("file", place)
+            .hint(format!("as root on {web}: `chgrp -R {group} {place} && chmod -R g+rwX {place}`")));
     }
     if !links.is_empty() {
         let more = if links.len() > SHOWN { " and others" } else { "" };
