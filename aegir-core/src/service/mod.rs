@@ -20,4 +20,4 @@ pub use plugin::{Capabilities, Plugin, Service, ServiceType};
 pub use preparation::{Fed, Preparation, RootFile, Switches, SystemService};
 pub use registry::{Registry, TypeInfo};
 pub use setting::ServiceChange;
-pub use visit::Visit;
+pub use visit::{Door, Visit};

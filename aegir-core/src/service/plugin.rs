@@ -4,10 +4,9 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Check, Operation, PlanContext, Preparation, Visit};
+use super::{Check, Door, Operation, PlanContext, Preparation, Visit};
 use crate::action::Actions;
 use crate::entity::Server;
-use crate::name::SiteUri;
 use crate::plan::Plan;
 use crate::server::{Command, Observer, Output};
 use crate::{Error, Result};
@@ -68,10 +67,10 @@ pub trait ServiceType: std::fmt::Debug + Send + Sync {
     /// Looks whether it could work on this server, whose facts are fresh; `answers` are those to its questions. Packages
     /// and the sudo rule of its [`Preparation`] are looked at without it.
     async fn check(&self, server: &Server, answers: &[Output], cx: &PlanContext<'_>) -> Result<Vec<Check>>;
-    /// Web services: gets the front page of sites at these addresses, as visitors do, on their server; side by side, and
-    /// within limits of number and time. Changes nothing but what any visitor does.
-    async fn visit(&self, addresses: &[SiteUri], server: &Observer) -> Vec<Visit> {
-        let _ = (addresses, server);
+    /// Web services: gets the front page of sites, as visitors do, on their server; side by side, and within limits of
+    /// number and time. Changes nothing but what any visitor does.
+    async fn visit(&self, doors: &[Door], server: &Observer) -> Vec<Visit> {
+        let _ = (doors, server);
         Vec::new()
     }
     /// Database services: the question that, asked on a web server, tells how `server` is reached from there.

@@ -5,13 +5,29 @@ use std::sync::{Mutex, PoisonError};
 use tokio::task::JoinSet;
 
 use super::Finding;
+use crate::entity::Site;
 use crate::name::SiteUri;
+
+/// Where a site is visited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// The site.
+    pub site: SiteUri,
+    /// Where its visitors end up: its own address, or the alias that it redirects to.
+    pub address: SiteUri,
+}
+
+impl From<&Site> for Door {
+    fn from(site: &Site) -> Self {
+        Self { site: site.uri.clone(), address: site.canonical().clone() }
+    }
+}
 
 /// What one visit found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
-    /// The address that was visited.
-    pub address: SiteUri,
+    /// The site.
+    pub site: SiteUri,
     /// [`Finding::Skipped`] when time was up before.
     pub finding: Finding,
     /// What came back: `http://example.org/: status 500, empty`.

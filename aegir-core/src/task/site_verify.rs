@@ -5,7 +5,7 @@ use crate::action::{Action as _, MakeServedDir, RecordSite};
 use crate::entity::{EntityRef, Owner, SiteContext, SiteState};
 use crate::name::SiteUri;
 use crate::plan::{Change, Plan, Planned};
-use crate::service::{Finding, Operation, PlanContext, Visit};
+use crate::service::{Door, Finding, Operation, PlanContext, Visit};
 use crate::{Error, Result};
 
 pub(super) async fn plan(uri: &SiteUri, cx: &PlanContext<'_>) -> Result<Draft> {
@@ -19,21 +19,21 @@ pub(super) async fn plan(uri: &SiteUri, cx: &PlanContext<'_>) -> Result<Draft> {
 async fn visit(site: &SiteContext, cx: &PlanContext<'_>) -> Result<()> {
     if site.site.state == SiteState::Enabled {
         let (web, server) = (cx.service_type(&site.web, "web")?, cx.observe(&site.web.name).await?);
-        let address = site.site.canonical().clone();
-        cx.visits.begin(async move { web.visit(&[address], &server).await });
+        let door = Door::from(&site.site);
+        cx.visits.begin(async move { web.visit(&[door], &server).await });
     }
     Ok(())
 }
 
 /// What visitors get of the site: where nothing is to be changed, that decides whether all is well; otherwise it may be why.
 pub(super) async fn judge(planned: &mut Planned, cx: &PlanContext<'_>) -> Result<()> {
-    for Visit { address, finding, evidence } in cx.visits.end().await {
+    for Visit { site, finding, evidence } in cx.visits.end().await {
         match finding {
             Finding::Pass => {}
             Finding::Fail if planned.is_empty() => {
                 let message = format!("{}: nothing is to be changed, and yet visitors get no good page", planned.title);
-                return Err(Error::refused(message).context("site", &address).because(evidence).hint(format!(
-                    "`aegir site login {address}` has PHP say what fails, with file and line; otherwise the web server's error log does"
+                return Err(Error::refused(message).context("site", &site).because(evidence).hint(format!(
+                    "`aegir site login {site}` has PHP say what fails, with file and line; otherwise the web server's error log does"
                 )));
             }
             _ if planned.is_empty() => planned.warnings.push(evidence),

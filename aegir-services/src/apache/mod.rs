@@ -15,10 +15,9 @@ mod tests;
 pub use config::Config;
 
 use aegir_core::entity::Server;
-use aegir_core::name::SiteUri;
 use aegir_core::plan::Plan;
 use aegir_core::server::{Command, Observer, Output};
-use aegir_core::service::{Capabilities, Check, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType, Visit};
+use aegir_core::service::{Capabilities, Check, Door, Operation, PlanContext, Plugin, Preparation, Registry, ServiceType, Visit};
 use aegir_core::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 
@@ -88,8 +87,8 @@ impl ServiceType for Apache {
         check::all(&self.config, server, answers, cx).await
     }
 
-    async fn visit(&self, addresses: &[SiteUri], server: &Observer) -> Vec<Visit> {
-        crate::web::visit(addresses, self.config.port, server).await
+    async fn visit(&self, doors: &[Door], server: &Observer) -> Vec<Visit> {
+        crate::web::visit(doors, self.config.port, server).await
     }
 }
 

@@ -24,7 +24,7 @@ const HTACCESS_LIMIT: u64 = 256 * 1024;
 /// A name that nobody has (RFC 2606); its virtual host only answers Aegir.
 const PROBE_DOMAIN: &str = "aegir.invalid";
 
-fn file(platform: &Platform) -> Utf8PathBuf {
+pub(super) fn file(platform: &Platform) -> Utf8PathBuf {
     Utf8PathBuf::from("platform.d").join(format!("{}.conf", platform.name))
 }
 

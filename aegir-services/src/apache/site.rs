@@ -11,7 +11,7 @@ use camino::Utf8PathBuf;
 
 use super::Config;
 use super::machine::VHOSTS;
-use super::platform::refuse_wildcards;
+use super::platform::{self, refuse_wildcards};
 use super::swap::{live, render, swap};
 use crate::web::visitor::Foreign;
 use crate::web::{Expect, FileChange, Page, Probe, SwapConfiguration};
@@ -42,8 +42,23 @@ pub(super) async fn quiesce(config: &Config, site: &SiteContext, cx: &PlanContex
     verify(config, &resting, cx).await
 }
 
+/// Without its platform's file nobody is let in to the site.
+async fn require_platform(site: &SiteContext, cx: &PlanContext<'_>) -> Result<()> {
+    let (platform, file) = (&site.platform.name, site.web.config_dir().join(platform::file(&site.platform)));
+    match cx.observe(&site.web.name).await?.stat(&file).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::refused(format!("the configuration of platform {platform} is missing on {}", site.web.name))
+            .context("site", &site.site.uri)
+            .context("file", &file)
+            .hint(format!("`aegir platform verify {platform}`; if more is missing: `aegir server verify {}` first", site.web.name))),
+    }
+}
+
 async fn configured(config: &Config, site: &SiteContext, page: Page, cx: &PlanContext<'_>) -> Result<Plan> {
     refuse_wildcards(&site.platform.docroot())?;
+    if site.site.state == SiteState::Enabled {
+        require_platform(site, cx).await?;
+    }
     let hosts = hosts(site);
     let mut new: Vec<&str> = Vec::new();
     for host in &hosts {

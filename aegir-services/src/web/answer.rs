@@ -104,6 +104,20 @@ pub(super) fn read(output: &Output) -> Result<Answer, String> {
     Answer::parse(&output.text()).map(|answer| Answer { cut, ..answer }).ok_or_else(|| "what came back is no HTTP answer".to_owned())
 }
 
+/// What came back from two addresses, the first of which answers without a body.
+pub(super) fn read_two(output: &Output) -> Result<(Answer, Answer), String> {
+    let text = output.text();
+    let cut = output.stdout.len() >= MOST;
+    let second = text.split_once("\r\n\r\n").map(|(_, rest)| rest).filter(|rest| rest.starts_with("HTTP/"));
+    match (Answer::parse(&text), second.and_then(Answer::parse)) {
+        (Some(first), Some(second)) if output.ok() || cut => Ok((Answer { body: String::new(), ..first }, Answer { cut, ..second })),
+        // Whoever answers the first with a body is a stranger.
+        (Some(first), _) if output.ok() || cut => Ok((Answer::default(), first)),
+        _ if output.ok() => Err("what came back is no HTTP answer".to_owned()),
+        _ => Err(output.error_text().trim().to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +130,19 @@ mod tests {
         assert_eq!((answer.status, answer.header("x-a"), answer.title()), (200, Some("b c"), Some("Hi")));
         assert_eq!(answer.in_words(), "status 200, 29 bytes, titled “Hi”");
         assert_eq!(Answer::parse("nonsense"), None);
+    }
+
+    #[test]
+    fn two_answers_are_told_apart() {
+        let output = |text: &str| Output { status: 0, stdout: text.into(), stderr: Vec::new() };
+        let two = output("HTTP/1.1 204 No Content\r\nX-Aegir-Configuration: a 1\r\n\r\nHTTP/1.1 200 OK\r\nX: y\r\n\r\nhello");
+        let (first, second) = read_two(&two).unwrap();
+        assert_eq!(
+            (first.status, first.header("x-aegir-configuration"), second.status, second.body.as_str()),
+            (204, Some("a 1"), 200, "hello")
+        );
+        let (first, second) = read_two(&output("HTTP/1.1 404 Not Found\r\n\r\nNo such siteHTTP/1.1 200 OK\r\n\r\nx")).unwrap();
+        assert_eq!((first, second.status), (Answer::default(), 404));
+        assert!(read_two(&Output { status: 7, stdout: Vec::new(), stderr: b"refused".to_vec() }).unwrap_err().contains("refused"));
     }
 }

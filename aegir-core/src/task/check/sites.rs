@@ -5,8 +5,7 @@
 use crate::Result;
 use crate::entity::{Server, SiteState};
 use crate::inventory::SiteFilter;
-use crate::name::SiteUri;
-use crate::service::{Check, Finding, PlanContext, Visit};
+use crate::service::{Check, Door, Finding, PlanContext, Visit};
 
 /// More are not named in one line.
 const NAMED: usize = 3;
@@ -19,22 +18,22 @@ pub(super) async fn judge(server: &Server, wanted: &[String], cx: &PlanContext<'
         let asked = wanted.is_empty() || wanted.iter().any(|w| w == service || *w == name || w == "sites");
         // Settings that cannot be read have a check of their own.
         let Some(service_type) = cx.service_type(server, service).ok().filter(|t| asked && t.capabilities().serves_sites) else { continue };
-        let addresses = addresses(server, cx).await?;
-        if !addresses.is_empty() {
-            checks.push(of(&name, &service_type.visit(&addresses, &cx.observe_server(server).await?).await));
+        let doors = doors(server, cx).await?;
+        if !doors.is_empty() {
+            checks.push(of(&name, &service_type.visit(&doors, &cx.observe_server(server).await?).await));
         }
     }
     Ok(checks)
 }
 
-/// Where visitors of its enabled sites end up.
-async fn addresses(server: &Server, cx: &PlanContext<'_>) -> Result<Vec<SiteUri>> {
+/// Its enabled sites.
+async fn doors(server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Door>> {
     let filter = SiteFilter { platform: None, server: Some(server.name.clone()) };
-    let mut addresses = Vec::new();
+    let mut doors = Vec::new();
     for summary in cx.inventory().sites(&filter).await?.into_iter().filter(|site| site.state == SiteState::Enabled) {
-        addresses.extend(cx.inventory().site(&summary.uri).await?.map(|site| site.canonical().clone()));
+        doors.extend(cx.inventory().site(&summary.uri).await?.as_ref().map(Door::from));
     }
-    Ok(addresses)
+    Ok(doors)
 }
 
 fn of(name: &str, visits: &[Visit]) -> Check {
@@ -45,9 +44,8 @@ fn of(name: &str, visits: &[Visit]) -> Check {
     let shown: Vec<&str> = found(worst).take(NAMED).map(|visit| visit.evidence.as_str()).collect();
     let more = if several > NAMED { format!("; and {} more", several - NAMED) } else { String::new() };
     let evidence = format!("{several} of {}: {}{more}", count(visits.len()), shown.join("; "));
-    let mend = found(worst)
-        .next()
-        .map(|visit| format!("`aegir site verify {0}`, and `aegir site login {0}` has PHP say what fails", visit.address));
+    let mend =
+        found(worst).next().map(|visit| format!("`aegir site verify {0}`, and `aegir site login {0}` has PHP say what fails", visit.site));
     match worst {
         Finding::Fail => Check::fail(name, evidence, mend.unwrap_or_default()),
         Finding::Warn => Check::warn(name, evidence, mend.unwrap_or_default()),
@@ -62,11 +60,11 @@ fn count(sites: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::SiteUri;
 
     #[test]
     fn the_worst_is_named_and_what_was_not_asked_is_no_success() {
-        let visit =
-            |finding, n: usize| Visit { address: SiteUri::parse(&format!("s{n}.org")).unwrap(), finding, evidence: format!("s{n}") };
+        let visit = |finding, n: usize| Visit { site: SiteUri::parse(&format!("s{n}.org")).unwrap(), finding, evidence: format!("s{n}") };
         let good = [visit(Finding::Pass, 0)];
         assert_eq!((of("w", &good).finding, of("w", &good).evidence.as_str()), (Finding::Pass, "1 site answer"));
         let cut = [visit(Finding::Pass, 0), visit(Finding::Skipped, 1)];
