@@ -109,16 +109,7 @@ async fn agree(wanted: &Wanted, args: &ChangeArgs, session: &Session, signals: &
 
 /// Runs a saved plan, exactly as it is. Who saved it has seen it; what is live is asked for all the same.
 pub(crate) async fn apply(file: &Utf8Path, args: &ChangeArgs, session: &Session) -> Result<u8> {
-    let text = if file == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|e| Error::failed("reading the plan from standard input").because(e))?;
-        text
-    } else {
-        std::fs::read_to_string(file).map_err(|e| {
-            let kind = if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Failed };
-            Error::new(kind, format!("the plan {file} cannot be read")).context("file", file).because(e)
-        })?
-    };
+    let text = read_plan(file)?;
     let planned = session.aegir.load_plan(&text)?;
     let mut signals = Signals::listen()?;
     let title = planned.title.clone();
@@ -136,6 +127,30 @@ pub(crate) async fn apply(file: &Utf8Path, args: &ChangeArgs, session: &Session)
     let cancel = Cancel::default();
     let task = signals.asking(&cancel, session.aegir.submit_with(planned, cancel.clone())).await??;
     finish(follow(task, &mut signals, &session.ui).await?, &title, None, session)
+}
+
+/// More than any plan, and far less than a device that never ends.
+const LARGEST_PLAN: u64 = 64 << 20;
+
+/// A saved plan's text: from a file, or from standard input.
+fn read_plan(file: &Utf8Path) -> Result<String> {
+    let problem = |e: std::io::Error| {
+        let kind = if e.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Failed };
+        Error::new(kind, format!("the plan {file} cannot be read"))
+            .context("file", file)
+            .because(e)
+            .hint("give the file that `--plan-out FILE` wrote, or `-` for standard input")
+    };
+    let mut bytes = Vec::new();
+    if file == "-" {
+        std::io::stdin().take(LARGEST_PLAN + 1).read_to_end(&mut bytes).map_err(problem)?;
+    } else {
+        std::fs::File::open(file).and_then(|plan| plan.take(LARGEST_PLAN + 1).read_to_end(&mut bytes)).map_err(problem)?;
+    }
+    if bytes.len() as u64 > LARGEST_PLAN || bytes.first() == Some(&0) {
+        return Err(problem(std::io::Error::other("it is no plan")));
+    }
+    String::from_utf8(bytes).map_err(|e| problem(std::io::Error::other(e)))
 }
 
 /// Says what became of tasks that somebody left.

@@ -27,6 +27,7 @@ fn what_is_lost_is_not_begun_anew() {
     f16_files_of_others(&aegir);
     f1_output_that_reaches_nobody(&aegir);
     f7_ports_that_no_visitor_says(&aegir);
+    f18_f20_limits(&aegir);
     assert_eq!(aegir.page("one.example.com").status, 200);
 }
 
@@ -134,4 +135,14 @@ fn f7_ports_that_no_visitor_says(aegir: &Installation) {
     // The dot that ends a name in full is no part of it, here as for servers; a visitor may write it.
     assert!(aegir.aegir(["site", "show", "One.Example.COM."]).ok().contains("one.example.com"));
     assert_eq!(aegir.page("one.example.com.").status, 200);
+}
+
+/// F18, F20: a root that no socket fits below was told when all was built; a plan was read without a limit.
+fn f18_f20_limits(aegir: &Installation) {
+    let root = format!("/srv/{}", "aegir-of-the-department".repeat(5));
+    let long = aegir.host.exec(["aegir", "--root", &root, "init", "--hostname", "master.example.com"]);
+    says(&long, 8, &["control socket", "too long", "choose a shorter root"]);
+    assert!(!aegir.host.exec(["test", "-e", &root]).success(), "it was begun");
+    says(&aegir.aegir(["apply", "/dev/zero"]), 1, &["the plan /dev/zero cannot be read", "it is no plan", "--plan-out"]);
+    says(&aegir.aegir(["apply", "/var/aegir"]), 1, &["cannot be read", "--plan-out"]);
 }

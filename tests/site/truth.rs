@@ -30,6 +30,7 @@ fn all_is_well_means_that_pages_come_and_files_are_kept() {
     assert!(aegir.aegir(["doctor"]).ok().contains("1 site answer"));
     f10_a_broken_site_is_told(&aegir);
     f12_nobody_to_log_in_as(&aegir);
+    f28_f30_configuration_that_serves_no_site(&aegir);
     f11_f19_uploads_that_are_elsewhere(&aegir);
     f15_a_file_of_holes(&aegir);
 }
@@ -75,6 +76,21 @@ fn f12_nobody_to_log_in_as(aegir: &Installation) {
     says(&aegir.aegir(LOGIN), 8, &["nobody to log in as", "no account of the site is an administrator", "load its users from a backup"]);
     sql("DROP TABLE wp_users; RENAME TABLE kept TO wp_users");
     aegir.aegir(LOGIN).ok();
+}
+
+/// F28, F30: the platform's configuration was lost, or an operator's own virtual host took the name; "done", or nothing to change.
+fn f28_f30_configuration_that_serves_no_site(aegir: &Installation) {
+    let config = "/var/aegir/config/server_master";
+    sh(aegir, &format!("mv {config}/platform.d/wp.conf /root/")).ok();
+    says(&aegir.aegir(VERIFY), 8, &["the configuration of platform wp is missing", "`aegir platform verify wp`"]);
+    aegir.aegir(["platform", "verify", "wp"]).ok();
+    let own = "<VirtualHost *:80>\nServerName one.example.com\nDocumentRoot /var/www/html\n</VirtualHost>\n";
+    aegir.host.write(&format!("{config}/pre.d/own.conf"), own);
+    aegir.aegir(["server", "verify", "server_master"]).ok();
+    says(&aegir.aegir(VERIFY), 8, &["visitors get no good page", "not from the site's own virtual host"]);
+    aegir.host.exec(["rm", &format!("{config}/pre.d/own.conf")]).ok();
+    aegir.aegir(["server", "verify", "server_master"]).ok();
+    says(&aegir.aegir(VERIFY), 0, &["nothing to change"]);
 }
 
 /// F11, F19: lost or unmounted uploads were made anew without a word; those behind a link or on a mount were in no archive.
