@@ -9,8 +9,8 @@ awk -v d="$1" '
 [ -d "$1" ] || { printf 'gone\t%s\n' "$1"; exit 0; }
 find "$1" ! -user "$(id -u)" ! -user "$2" \( -type f ! -readable -o -type d \( ! -writable -o ! -readable \) \) -printf 'foreign\t%p\n' 2>/dev/null |
   head -n 50
-# As deep as operators put uploads elsewhere; a site could make links without end.
-find "$1" -maxdepth 2 -type l -xtype d 2>/dev/null | head -n 50 | while IFS= read -r link; do
+# As deep as operators put uploads elsewhere. What the site links to itself is nobody's uploads.
+find "$1" -maxdepth 2 -type l ! -user "$2" -xtype d 2>/dev/null | head -n 50 | while IFS= read -r link; do
   case $(readlink -f -- "$link") in "$1" | "$1"/*) ;; *) printf 'link\t%s\n' "$link" ;; esac
 done
 exit 0
