@@ -47,7 +47,7 @@ pub(crate) async fn run(items: Vec<Item>, args: &ChangeArgs, session: &Session) 
     let (begun, cancel, mut signals) = (Instant::now(), Cancel::default(), Signals::listen()?);
     let mut news = Box::pin(session.aegir.carry_out(requests, &cancel));
     let mut ended: BTreeMap<usize, Ended> = BTreeMap::new();
-    let mut asked = false;
+    let (mut asked, mut batch) = (false, None);
     // Gone on with beside the rest, which could hold the inventory that it waits for.
     let mut asking = None;
     loop {
@@ -60,12 +60,17 @@ pub(crate) async fn run(items: Vec<Item>, args: &ChangeArgs, session: &Session) 
                     session.ui.say(format!("{name}  {}  ({} of {})", word(&result), ended.len() + 1, items.len()));
                     ended.insert(index, Ended { task, result, seconds: begun.elapsed().as_secs_f64() });
                 }
+                Some(News::Batch { task }) => batch = Some(task),
                 Some(_) => {}
             },
             () = signals.next() => {
                 if asked {
-                    return Err(Error::new(aegir_core::ErrorKind::Interrupted, "broken off in the middle")
-                        .hint("`aegir task recover` ends what was at work; so does every changing command"));
+                    let error = Error::new(aegir_core::ErrorKind::Interrupted, "broken off in the middle")
+                        .hint("`aegir task recover` ends what was at work; so does every changing command");
+                    return Err(match batch {
+                        Some(task) => error.context("task", task).hint(format!("then `aegir task show {task}` says how far all of it came")),
+                        None => error,
+                    });
                 }
                 asked = true;
                 asking = Some(Box::pin(async { cancel.ask(&door::who()).await }));

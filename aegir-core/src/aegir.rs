@@ -9,7 +9,8 @@ use crate::Result;
 use crate::connections::Connections;
 use crate::engine::{self, Cancel, Faults, Heart, Outcome, Recovered, RunningTask, Way};
 use crate::entity::{EntityRef, Transport};
-use crate::inventory::{Inventory, TaskId};
+use crate::event::Part;
+use crate::inventory::{Inventory, Task, TaskId};
 use crate::many::{self, News};
 use crate::name::{ServerName, SiteUri};
 use crate::plan::Planned;
@@ -164,7 +165,8 @@ impl Aegir {
     }
 
     /// Plans requests and carries them out, several at once, each on its own: a dead server delays nobody else's. The
-    /// stream ends when all have ended; dropping it does not stop them, `cancel` does.
+    /// stream ends when all have ended; dropping it does not stop them, `cancel` does. Several are a batch, which is known
+    /// by its number when the process dies: see [`Aegir::retry`].
     pub fn carry_out(&self, requests: Vec<Request>, cancel: &Cancel) -> impl Stream<Item = News> + Send + use<> {
         many::carry_out(self, requests, cancel)
     }
@@ -212,9 +214,17 @@ impl Aegir {
         engine::close(&self.core, id, &self.core.by).await
     }
 
-    /// Tries to take back the rest of a stuck task.
+    /// Tries to take back the rest of a stuck task. Of a batch that was cut off, begins what was not begun.
     pub async fn retry(&self, id: TaskId) -> Result<Outcome> {
-        engine::retry(&self.core, id).await
+        match self.core.inventory.task(id).await? {
+            Some(task) if task.is_batch() => many::retry(self, task).await,
+            _ => engine::retry(&self.core, id).await,
+        }
+    }
+
+    /// What became of each request of a batch, as its tasks tell it now.
+    pub async fn parts(&self, batch: &Task) -> Result<Vec<Part>> {
+        engine::parts(&self.core, batch).await
     }
 
     /// Makes the named checks of servers, of all when none is named, side by side; changes nothing on them, and notes

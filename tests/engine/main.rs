@@ -1,6 +1,7 @@
 //! The engine on a toy world: done, rolled back, stuck, killed at every event, refused when stale or locked.
 #![expect(clippy::unwrap_used, reason = "a test may panic where it likes")]
 
+mod batch;
 mod branches;
 mod breaking;
 mod crowd;

@@ -10,11 +10,16 @@ use crate::complete;
 #[command(arg_required_else_help = true)]
 pub(crate) enum TaskVerb {
     /// List tasks, newest first
-    #[command(after_help = "Examples:\n  aegir task list\n  aegir task list --state stuck\n  aegir task list --limit 0 --json")]
+    #[command(
+        after_help = "Examples:\n  aegir task list\n  aegir task list --state stuck\n  aegir task list --parent 12\n  aegir task list --limit 0 --json"
+    )]
     List {
         /// Only those in this state
         #[arg(long, value_parser = ["queued", "running", "done", "partly", "rolled_back", "stuck", "waiting", "closed"])]
         state: Option<String>,
+        /// Only those that are part of this one: a batch, such as all of a `verify --all`
+        #[arg(long, value_name = "TASK")]
+        parent: Option<i64>,
         /// At most this many; 0 for all
         #[arg(long, default_value_t = 50)]
         limit: u64,
@@ -35,7 +40,8 @@ pub(crate) enum TaskVerb {
         #[arg(add = ArgValueCandidates::new(complete::tasks))]
         task: i64,
     },
-    /// Stop a task, also one of another process or of none: what it did is taken back
+    /// Stop a task, also one of another process or of none: what it did is taken back. Of a batch nothing more begins, and
+    /// what is done stays
     #[command(after_help = "Examples:\n  aegir task cancel 12\n  aegir task cancel 12 --no-wait")]
     Cancel {
         /// Its number
@@ -54,7 +60,7 @@ pub(crate) enum TaskVerb {
         #[arg(long)]
         yes: bool,
     },
-    /// Take back the rest of a task that is stuck, or waits for a server
+    /// Take back the rest of a task that is stuck, or waits for a server; begin the rest of a batch that was cut off
     #[command(after_help = "Examples:\n  aegir task retry 12")]
     Retry {
         /// Its number

@@ -1,6 +1,6 @@
 //! `aegir task …`
 
-use aegir_core::engine::{Outcome, Replay, StepState};
+use aegir_core::engine::{Outcome, Part, Replay, StepState};
 use aegir_core::event::EventKind;
 use aegir_core::inventory::{StoredEntry, Task, TaskFilter, TaskId, TaskState};
 use aegir_core::{Error, Result};
@@ -15,7 +15,7 @@ use crate::ui::{self, Table, Text, facts, to_json};
 /// What the noun `task` does.
 pub(crate) async fn task(verb: TaskVerb, session: &Session) -> Result<u8> {
     match verb {
-        TaskVerb::List { state, limit } => list(state.as_deref(), limit, session).await,
+        TaskVerb::List { state, parent, limit } => list(state.as_deref(), parent.map(TaskId), limit, session).await,
         TaskVerb::Show { task } => show(TaskId(task), session).await,
         TaskVerb::Watch { task } => watch::watch(TaskId(task), session).await,
         TaskVerb::Retry { task } => retry(TaskId(task), session).await,
@@ -102,8 +102,8 @@ fn summary(task: &Task) -> Value {
     json!({ "id": task.id, "kind": task.kind, "subject": task.subject, "state": task.state, "by": task.by, "parent": task.parent, "steps": task.plan.steps().len(), "created": task.created, "ended": task.ended, "unreadable": task.unreadable })
 }
 
-async fn list(state: Option<&str>, limit: u64, session: &Session) -> Result<u8> {
-    let filter = TaskFilter { state: state.and_then(TaskState::parse), subject: None, limit };
+async fn list(state: Option<&str>, parent: Option<TaskId>, limit: u64, session: &Session) -> Result<u8> {
+    let filter = TaskFilter { state: state.and_then(TaskState::parse), subject: None, parent, limit };
     let tasks = session.aegir.inventory().tasks(&filter).await?;
     session.ui.list(
         "TaskList",
@@ -114,7 +114,7 @@ async fn list(state: Option<&str>, limit: u64, session: &Session) -> Result<u8> 
                 table.row([
                     task.id.to_string(),
                     task.kind.clone(),
-                    task.subject.to_string(),
+                    about(task),
                     task.state.as_str().replace('_', " "),
                     task.created.format("%Y-%m-%d %H:%M:%S").to_string(),
                     took(task),
@@ -125,6 +125,11 @@ async fn list(state: Option<&str>, limit: u64, session: &Session) -> Result<u8> 
         &state.map_or_else(|| "there are no tasks".to_owned(), |state| format!("no task is {}", state.replace('_', " "))),
     );
     Ok(exit::DONE)
+}
+
+/// What a task is about. A batch is about what its own tasks are.
+fn about(task: &Task) -> String {
+    if task.is_batch() { "several".to_owned() } else { task.subject.to_string() }
 }
 
 fn took(task: &Task) -> String {
@@ -139,6 +144,7 @@ async fn show(id: TaskId, session: &Session) -> Result<u8> {
         // What can be shown of one that cannot be read.
         Some(_) => Replay::default(),
     };
+    let parts = if task.is_batch() { session.aegir.parts(&task).await? } else { replay.parts() };
     let item = || {
         let mut item = summary(&task);
         let steps = task.plan.steps();
@@ -147,24 +153,24 @@ async fn show(id: TaskId, session: &Session) -> Result<u8> {
             .zip(&replay.standing.steps)
             .map(|(s, state)| json!({ "server": s.server, "action": s.action, "summary": s.summary, "state": word(*state) }))
             .collect();
-        let parts = replay.parts();
         if !parts.is_empty() {
             item["parts"] = to_json(&parts);
         }
         item["events"] = entries.iter().map(|e| to_json(&e.event)).collect();
         item
     };
-    session.ui.item("Task", item, || text(&task, &entries, &replay, session));
+    session.ui.item("Task", item, || text(&task, &entries, &replay, &parts, session));
     Ok(exit::DONE)
 }
 
-fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session) -> Text {
+fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, parts: &[Part], session: &Session) -> Text {
     let mut text = facts(
         &[
             ("Task", task.id.to_string()),
             ("What", task.kind.clone()),
-            ("About", task.subject.to_string()),
+            ("About", about(task)),
             ("State", task.state.in_words().to_owned()),
+            ("Part of", task.parent.map(|parent| format!("task {parent}")).unwrap_or_default()),
             ("Asked by", task.by.clone()),
             ("Started", task.created.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
             ("Took", took(task)),
@@ -178,10 +184,15 @@ fn text(task: &Task, entries: &[StoredEntry], replay: &Replay, session: &Session
     for (index, (step, state)) in task.plan.steps().iter().zip(&replay.standing.steps).enumerate() {
         table.row([(index + 1).to_string(), step.server.to_string(), step.summary.clone(), word(*state).to_owned()]);
     }
-    text += Text::from("\n") + table.render(&session.ui.out);
-    let parts = replay.parts();
+    if !task.is_batch() {
+        text += Text::from("\n") + table.render(&session.ui.out);
+    }
     if !parts.is_empty() {
-        text += Text::from("\n") + ui::parts_table(&parts).render(&session.ui.out);
+        text += Text::from("\n") + ui::parts_table(parts).render(&session.ui.out);
+    }
+    if task.is_batch() && task.state == TaskState::Waiting {
+        let id = task.id;
+        text += format!("\nwhat is not begun begins with `aegir task retry {id}`, or is left away with `aegir task cancel {id}`\n");
     }
     for entry in entries {
         let note = match &entry.event.kind {

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use futures::future::join_all;
 
-use super::outcome::{Outcome, Part, PartState};
+use super::outcome::Outcome;
 use super::run::Engine;
 use super::state::Replay;
-use crate::event::{BranchGroup, BranchInfo, StepState, Verdict};
+use crate::event::{BranchGroup, BranchInfo, Part, PartState, StepState, Verdict};
 use crate::plan::Branch;
 use crate::{Error, ErrorReport, Result};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::Notify;
 
 use super::pulse::Pulse;
-use crate::event::EventLog;
+use crate::event::{EventLog, Part};
 use crate::inventory::{Inventory, TaskId};
 use crate::{Error, ErrorKind, ErrorReport, Result};
 
@@ -128,78 +128,19 @@ pub enum Outcome {
     Waiting(ErrorReport),
 }
 
-/// What became of one of several parts of a task: a branch of its plan.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Part {
-    /// Its name: mostly that of a server.
-    pub name: String,
-    /// Its own task, where it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskId>,
-    /// Where it stands.
-    pub state: PartState,
-    /// What went wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<ErrorReport>,
-}
-
-/// Where a part of a task stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PartState {
-    /// Nothing of it began.
-    NotBegun,
-    /// It is at work.
-    Running,
-    /// All of it succeeded.
-    Done,
-    /// It failed, and was taken back.
-    TakenBack,
-    /// It failed, and could not be taken back: a person is needed.
-    Stuck,
-    /// It failed, and is taken back when its server answers again.
-    Waiting,
-    /// A state of a later version.
-    #[serde(other)]
-    Unknown,
-}
-
-impl PartState {
-    /// The words for people.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::NotBegun => "not begun",
-            Self::Running => "at work",
-            Self::Done => "done",
-            Self::TakenBack => "taken back",
-            Self::Stuck => "stuck",
-            Self::Waiting => "waiting",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 impl Outcome {
     /// What is wrong with it, in one report; nothing where all is done.
     pub fn error(&self) -> Option<ErrorReport> {
         match self {
             Self::Done { .. } => None,
             Self::Partly { parts, .. } => {
-                let done = parts.iter().filter(|part| part.state == PartState::Done).count();
+                let done = parts.iter().filter(|part| part.state.is_done()).count();
                 let mut report = Error::failed(format!("{done} of {} are done", parts.len())).report();
-                report.causes = parts.iter().filter(|part| part.state != PartState::Done).map(Part::in_words).collect();
+                report.causes = parts.iter().filter(|part| !part.state.is_done()).map(Part::in_words).collect();
                 Some(report)
             }
             Self::RolledBack(report) | Self::Stuck(report) | Self::Waiting(report) => Some(report.clone()),
         }
-    }
-}
-
-impl Part {
-    /// Its name, its state, and what went wrong.
-    fn in_words(&self) -> String {
-        let why = self.error.as_ref().map(|error| format!(": {}", error.to_error().chain().join(": "))).unwrap_or_default();
-        format!("{} is {}{why}", self.name, self.state.in_words())
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 
+use super::batch;
 use super::outcome::Outcome;
 use super::run::{Claimed, resume};
 use super::state::Replay;
@@ -38,6 +39,8 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<Vec<Recovered>> {
     }
     let now = core.inventory.now().await?;
     running.reverse();
+    // What a batch came to, its tasks tell: they end first.
+    running.sort_by_key(Task::is_batch);
     let mut recovered = Vec::new();
     for task in running.into_iter().filter(|task| is_lost(core, task, now)) {
         let (id, seen) = (task.id, task.epoch);
@@ -59,11 +62,15 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<Vec<Recovered>> {
 
 /// Whether the worker of a running task is dead, or was silent for too long. One on this machine that lives is busy,
 /// whatever a clock says; one that was stopped is silent.
-fn is_lost(core: &Core, task: &Task, now: DateTime<Utc>) -> bool {
+pub(super) fn is_lost(core: &Core, task: &Task, now: DateTime<Utc>) -> bool {
+    // One engine for a task in a process: whoever took it over from this one, this one ends first.
+    if core.at_work(task.id) {
+        return false;
+    }
     let expired = task.expires <= now;
     match &task.worker {
         None => true,
-        Some(worker) if *worker == core.worker => !core.at_work(task.id),
+        Some(worker) if *worker == core.worker => true,
         Some(worker) if worker.machine == core.worker.machine => is_dead(worker, &core.worker) || (expired && is_stopped(worker)),
         Some(_) => expired,
     }
@@ -88,6 +95,9 @@ fn unreadable(id: TaskId, why: &str) -> Error {
 
 /// Makes this process the task's worker and goes on with it; `None` when somebody else was quicker.
 async fn take_over(core: &Arc<Core>, task: Task, gone: &[ServerName]) -> Result<Option<Outcome>> {
+    if task.is_batch() {
+        return batch::recover(core, task).await.map(Some);
+    }
     let retried = task.state.holds_subject();
     let Some(claim) = core.inventory.claim(task.id, task.epoch, &core.worker, core.lease_time()).await? else { return Ok(None) };
     // Read again: what another build could not read, this one perhaps can.
@@ -151,13 +161,16 @@ pub(super) async fn retry_without(core: &Arc<Core>, id: TaskId, gone: &[ServerNa
     }
 }
 
-async fn find(core: &Arc<Core>, id: TaskId) -> Result<Task> {
+pub(super) async fn find(core: &Arc<Core>, id: TaskId) -> Result<Task> {
     core.inventory.task(id).await?.ok_or_else(|| no_task(id))
 }
 
 /// Stops a task, whoever works on it: durably first. One that nobody works on any more is taken back here.
 pub(crate) async fn cancel(core: &Arc<Core>, id: TaskId, by: &str) -> Result<Option<Outcome>> {
     let task = find(core, id).await?;
+    if task.is_batch() {
+        return batch::cancel(core, task, by).await;
+    }
     core.inventory.ask_cancel(id, by).await?;
     let now = core.inventory.now().await?;
     if task.state == TaskState::Running && is_lost(core, &task, now) {
@@ -245,8 +258,11 @@ pub(crate) async fn make_way(core: &Arc<Core>, entities: &[EntityRef]) -> Result
     Ok(recovered)
 }
 
+/// The tasks that wait for a server. A batch waits for a person who wants the rest of it begun.
 async fn waiting(core: &Arc<Core>) -> Result<Vec<Task>> {
-    core.inventory.tasks(&TaskFilter { state: Some(TaskState::Waiting), ..TaskFilter::default() }).await
+    let mut waiting = core.inventory.tasks(&TaskFilter { state: Some(TaskState::Waiting), ..TaskFilter::default() }).await?;
+    waiting.retain(|task| !task.is_batch());
+    Ok(waiting)
 }
 
 /// The server whose answer a waiting task waits for.

@@ -1,7 +1,7 @@
 //! A task replayed from its journal: where it stands, and what its undo needs.
 
 use crate::entity::{Recorded, Resource};
-use crate::event::{BranchGroup, EventKind, Standing, StepState};
+use crate::event::{BranchGroup, EventKind, Part, Standing, StepState};
 use crate::inventory::StoredEntry;
 use crate::secret::Sealed;
 use crate::{ErrorReport, Result};
@@ -24,6 +24,8 @@ pub struct Replay {
     pub(crate) kept: Vec<String>,
     /// The branches, by name.
     pub(super) groups: Vec<BranchGroup>,
+    /// What a batch noted of its requests.
+    pub(super) noted: Vec<Part>,
     /// What went wrong last with each step.
     pub(super) errors: Vec<Option<ErrorReport>>,
     /// Why the way is back.
@@ -53,6 +55,7 @@ impl Replay {
                 self.released[*step].clone_from(released);
                 self.receipts[*step] = receipt.cloned();
             }
+            EventKind::Parts { parts } => self.noted.clone_from(parts),
             EventKind::StepKept { what, .. } => self.kept.push(what.clone()),
             EventKind::StepSucceeded { step } => self.outputs[*step] = receipt.cloned(),
             // One that only its branch goes back for is no reason.

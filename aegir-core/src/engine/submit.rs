@@ -9,7 +9,7 @@ use super::recover::Recovered;
 use super::run::{Claimed, start};
 use super::{check_basis, give_up, make_way, reached, recover};
 use crate::entity::EntityRef;
-use crate::inventory::{Begin, LeaseMode, NewTask, Pass, ran_before};
+use crate::inventory::{Begin, LeaseMode, NewTask, Pass, TaskId, ran_before};
 use crate::plan::Planned;
 use crate::shared::Core;
 use crate::task::{self, Request};
@@ -28,6 +28,8 @@ pub(crate) enum Begun {
 #[must_use]
 pub struct Way {
     pub(crate) request: Request,
+    /// The batch that it is part of.
+    pub(crate) parent: Option<TaskId>,
     /// What was ended, and how.
     pub recovered: Vec<Recovered>,
     scope: Vec<EntityRef>,
@@ -38,7 +40,7 @@ pub(crate) async fn clear(core: &Arc<Core>, request: &Request) -> Result<Way> {
     let mut recovered = recover(core).await?;
     let scope = task::scope(core, request).await?;
     recovered.extend(make_way(core, &scope).await?);
-    Ok(Way { request: request.clone(), recovered, scope })
+    Ok(Way { request: request.clone(), parent: None, recovered, scope })
 }
 
 /// Locks what a request is about, plans it under the locks, and runs the plan. `see` sees the plan first, and decides; it
@@ -53,7 +55,7 @@ pub(crate) async fn begin(core: &Arc<Core>, way: &Way, cancel: &Cancel, see: imp
         subject,
         request: Some(seal(core, request)?),
         by: core.by.clone(),
-        parent: None,
+        parent: way.parent,
         plan: uuid::Uuid::now_v7(),
         pass: if request.mends() { Pass::WaitsForServer } else { Pass::Nobody },
     };

@@ -5,10 +5,12 @@
 
 mod branch;
 mod log;
+mod part;
 mod standing;
 
 pub use branch::{BranchGroup, BranchInfo};
 pub use log::EventLog;
+pub use part::{Part, PartState};
 pub use standing::{Standing, StepState};
 
 use chrono::{DateTime, Utc};
@@ -196,6 +198,11 @@ pub enum EventKind {
     },
     /// Everything that can fail succeeded; from here on only forward.
     Committed,
+    /// A batch says what became of each of its requests.
+    Parts {
+        /// Each, in the order they were asked for.
+        parts: Vec<Part>,
+    },
     /// The task ended.
     TaskFinished {
         /// How.

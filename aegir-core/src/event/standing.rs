@@ -110,6 +110,7 @@ impl Standing {
             }
             EventKind::TaskResumed => self.verdict.is_none() || held,
             EventKind::TaskClosed { .. } => held,
+            EventKind::Parts { .. } => self.verdict.is_none(),
             EventKind::TaskFinished { verdict, .. } => self.verdict.is_none() && self.may_end(*verdict),
             EventKind::Committed => self.verdict.is_none() && self.begun && !self.unwinding && !self.committed && self.branches_suffice(),
             // A step of clean-up, or one on the way forward.
@@ -181,6 +182,8 @@ impl Standing {
     /// Whether a task may end so.
     fn may_end(&self, verdict: Verdict) -> bool {
         match verdict {
+            // A batch has no steps of its own, and nothing to commit.
+            Verdict::Done | Verdict::Partly if self.steps.is_empty() && (self.begun || self.cancelled) => true,
             Verdict::Done => self.committed && !self.any_branch_failed(),
             Verdict::Partly => self.committed && self.any_branch_failed() && !self.any_due(),
             Verdict::RolledBack => !self.committed && !self.steps.iter().any(|state| state.is_open()),

@@ -53,7 +53,8 @@ pub enum TaskState {
     RolledBack,
     /// An undo failed; a person is needed.
     Stuck,
-    /// A server stopped answering; what was begun there is yet to be taken back, when it answers again.
+    /// A server stopped answering; what was begun there is yet to be taken back, when it answers again. Or a batch was cut
+    /// off, and the rest of it is yet to begin.
     Waiting,
     /// A person took the rest back by hand.
     Closed,
@@ -167,6 +168,16 @@ pub struct Task {
     pub unreadable: Option<String>,
 }
 
+/// The kind of a batch's own task; API, as the journal holds it.
+pub(crate) const BATCH: &str = "batch";
+
+impl Task {
+    /// Whether it is a batch: it has no plan of its own, and other tasks are part of it.
+    pub fn is_batch(&self) -> bool {
+        self.kind == BATCH
+    }
+}
+
 /// A task to open.
 #[derive(Clone, Debug)]
 pub struct NewTask {
@@ -234,6 +245,8 @@ pub struct TaskFilter {
     pub state: Option<TaskState>,
     /// Only those about this entity.
     pub subject: Option<EntityRef>,
+    /// Only those that are part of this task.
+    pub parent: Option<TaskId>,
     /// At most this many; 0 for all.
     pub limit: u64,
 }

@@ -14,6 +14,7 @@ pub(crate) use refusal::{no_task, ran_before, superseded};
 
 pub use note::NotedCheck;
 
+pub(crate) use journal::BATCH;
 pub use journal::{
     Beat, Begin, Claim, Entry, Journal, Lease, LeaseMode, Locks, NewTask, Pass, StoredEntry, Task, TaskFilter, TaskId, TaskState, Worker,
 };

@@ -20,7 +20,7 @@ use crate::template::Content;
 use crate::{Error, Result};
 
 /// A fake server and everything needed to run plans on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Toy {
     /// The machine.
     pub server: Arc<FakeServer>,
@@ -63,6 +63,12 @@ impl Toy {
             Outcome::Done { .. } => Ok(toy),
             other => Err(Error::internal(format!("the toy world could not be made: {other:?}"))),
         }
+    }
+
+    /// The same world, seen through another inventory.
+    #[must_use]
+    pub fn through(&self, inventory: Arc<dyn Inventory>) -> Self {
+        Self { inventory, ..self.clone() }
     }
 
     /// Who owns everything here.

@@ -184,7 +184,11 @@ impl Journal for MemoryInventory {
 
     async fn tasks(&self, filter: &TaskFilter) -> Result<Vec<Task>> {
         let limit = if filter.limit == 0 { usize::MAX } else { usize::try_from(filter.limit).unwrap_or(usize::MAX) };
-        let fits = |t: &&Task| filter.state.is_none_or(|s| s == t.state) && filter.subject.as_ref().is_none_or(|s| *s == t.subject);
+        let fits = |t: &&Task| {
+            filter.state.is_none_or(|s| s == t.state)
+                && filter.subject.as_ref().is_none_or(|s| *s == t.subject)
+                && filter.parent.is_none_or(|parent| t.parent == Some(parent))
+        };
         Ok(self.state().tasks.iter().rev().map(|stored| &stored.task).filter(fits).take(limit).cloned().collect())
     }
 

@@ -64,7 +64,8 @@ impl OrmInventory {
     /// What a task locks; its subject alone where that was not noted yet.
     fn read_touches(&self, row: &task::Model) -> Result<Vec<(EntityRef, LeaseMode)>> {
         let touches: Vec<(EntityRef, LeaseMode)> = self.read_document("what a task touches", &row.touches)?;
-        if touches.is_empty() {
+        // A batch touches nothing itself.
+        if touches.is_empty() && row.standing.is_empty() {
             return Ok(vec![(self.read_entity(&row.subject_kind, &row.subject)?, LeaseMode::Exclusive)]);
         }
         Ok(touches)
@@ -289,6 +290,9 @@ impl Journal for OrmInventory {
         if let Some(subject) = &filter.subject {
             let (kind, name) = entity(subject);
             query = query.filter(task::Column::SubjectKind.eq(kind).and(task::Column::Subject.eq(name)));
+        }
+        if let Some(parent) = filter.parent {
+            query = query.filter(task::Column::Parent.eq(parent.0));
         }
         if filter.limit > 0 {
             query = query.limit(filter.limit);

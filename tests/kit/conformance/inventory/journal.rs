@@ -205,9 +205,20 @@ pub(super) async fn lists_are_newest_first(inventory: &dyn Inventory) {
     assert_eq!(listed(inventory, TaskFilter::default()).await, [ids[3], ids[2], ids[1], ids[0]]);
     assert_eq!(listed(inventory, TaskFilter { limit: 2, ..TaskFilter::default() }).await, [ids[3], ids[2]]);
     assert_eq!(listed(inventory, TaskFilter { subject: about_a.clone(), ..TaskFilter::default() }).await, [ids[3], ids[2], ids[0]]);
-    assert_eq!(listed(inventory, TaskFilter { state: Some(TaskState::Running), subject: about_a, limit: 1 }).await, [ids[3]]);
+    assert_eq!(
+        listed(inventory, TaskFilter { state: Some(TaskState::Running), subject: about_a, limit: 1, ..TaskFilter::default() }).await,
+        [ids[3]]
+    );
     assert_eq!(listed(inventory, TaskFilter { state: Some(TaskState::Done), ..TaskFilter::default() }).await, [ids[2], ids[0]]);
     assert!(listed(inventory, TaskFilter { state: Some(TaskState::Queued), ..TaskFilter::default() }).await.is_empty());
+    // A batch touches nothing: neither when it is opened nor when it is taken over does it bar anybody.
+    let batch = NewTask { touches: Vec::new(), ..task("d.org") };
+    let batch = open(inventory, &batch).await.task;
+    let part = NewTask { parent: Some(batch), ..task("d.org") };
+    let part = open(inventory, &part).await.task;
+    assert_eq!(inventory.task(part).await.unwrap().unwrap().parent, Some(batch));
+    assert_eq!(listed(inventory, TaskFilter { parent: Some(batch), ..TaskFilter::default() }).await, [part]);
+    assert!(inventory.claim(batch, 1, &worker(2), TTL).await.unwrap().is_some());
     // A server of the same name as a site is another subject.
     let server = EntityRef::Server(server_name("a.org"));
     assert!(listed(inventory, TaskFilter { subject: Some(server), ..TaskFilter::default() }).await.is_empty());
