@@ -151,7 +151,7 @@ impl Lab {
         };
         let life = boot::boot(&kind, &self.state, &mut state)?;
         self.state.save_host(&state)?;
-        let host = Host::new(state, life);
+        let host = Host::new(state, life, kind.layer);
         let mut hosts = self.hosts();
         hosts.push(host.clone());
         introduce(&hosts)?;
@@ -203,7 +203,7 @@ impl Lab {
     fn attach(state: LabState) -> Self {
         let up = |h: &HostState| h.init.is_alive();
         let hosts = state.hosts().into_iter().filter(up);
-        let hosts: Vec<Host> = hosts.map(|h| Host::new(h, None)).collect();
+        let hosts: Vec<Host> = hosts.map(|h| Host::new(h, None, None)).collect();
         Self { taken: Mutex::new(hosts.iter().map(Host::number).collect()), hosts: Mutex::new(hosts), state, by_hand: None }
     }
 

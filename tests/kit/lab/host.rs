@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::boot::{self, Life};
 use super::child::{Child, Run};
 use super::exec::Invocation;
+use super::layer::Layer;
 use super::process::Process;
 use super::state::HostState;
 use super::suite::Suite;
@@ -19,6 +20,8 @@ use super::suite::Suite;
 pub struct Host {
     state: Arc<HostState>,
     life: Arc<Mutex<Option<Life>>>,
+    /// What it started from, which stays as long as it does: other programs remove layers that nobody uses.
+    _layer: Option<Layer>,
 }
 
 /// An answer over HTTP.
@@ -42,8 +45,8 @@ impl Page {
 }
 
 impl Host {
-    pub(crate) fn new(state: HostState, life: Option<Life>) -> Self {
-        Self { state: Arc::new(state), life: Arc::new(Mutex::new(life)) }
+    pub(crate) fn new(state: HostState, life: Option<Life>, layer: Option<Layer>) -> Self {
+        Self { state: Arc::new(state), life: Arc::new(Mutex::new(life)), _layer: layer }
     }
 
     /// The short name.
