@@ -44,7 +44,7 @@ pub use strike::Strike;
 pub use sum::FileSum;
 pub use tree::{PurgeTree, TrashTree};
 
-pub(crate) use machine::register as register_machine;
+pub(crate) use machine::{naming, register as register_machine};
 
 use std::future::Future;
 use std::time::Duration;

@@ -13,7 +13,8 @@ use crate::template::Content;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Preparation {
-    /// Debian packages, installed where they are missing, without what they only recommend.
+    /// Debian packages, installed where they are missing, without what they only recommend. Of several in one word, as in
+    /// `mariadb-server|mysql-server-*`, one is enough; the first is the one to install. A `*` stands for anything.
     pub packages: Vec<String>,
     /// Files that belong to root.
     pub files: Vec<RootFile>,
@@ -34,6 +35,8 @@ pub struct Preparation {
 pub struct RootFile {
     /// Where.
     pub path: Utf8PathBuf,
+    /// Where else: on a machine that has this one's directory, and not that of `path`.
+    pub or: Option<Utf8PathBuf>,
     /// What.
     pub content: Content,
     /// Its mode.
@@ -70,7 +73,8 @@ pub struct Switches {
 /// A system service that must run.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SystemService {
-    /// Its name for `service NAME start`; one `*` stands for anything, as in `php*-fpm`.
+    /// Its name for `service NAME start`; one `*` stands for anything, as in `php*-fpm`. Several, as in `mariadb|mysql`:
+    /// those that the machine has.
     pub name: String,
     /// How to tell that it runs.
     pub answers: Answers,
@@ -78,7 +82,7 @@ pub struct SystemService {
     pub test: Vec<String>,
     /// Brings changes into use without disturbing anybody. Empty: only a restart does.
     pub reload: Vec<String>,
-    /// Starts it anew.
+    /// Starts it anew. Empty, as `reload`: `service NAME restart` does.
     pub restart: Vec<String>,
     /// Ports that it needs: where it does not start, whoever holds one of them is named.
     pub ports: Vec<u16>,

@@ -117,7 +117,9 @@ fn calls(server: &Server, wanted: &Preparation, key: &str, from: &str) -> Result
     for file in &wanted.files {
         let content = file.content.clear().ok_or_else(|| Error::refused(format!("{} holds a secret", file.path)))?;
         let service = file.service.as_deref().unwrap_or_default();
-        calls.push([call(["root_file", file.path.as_str(), &format!("{:o}", file.mode), service, content]), file.test.clone()].concat());
+        let or = file.or.as_ref().map_or("", |path| path.as_str());
+        calls
+            .push([call(["root_file", file.path.as_str(), or, &format!("{:o}", file.mode), service, content]), file.test.clone()].concat());
     }
     if !wanted.helper.is_empty() {
         calls.push([call(["may", &account.name]), helper_command(&["version"])].concat());

@@ -35,7 +35,7 @@ pub(super) async fn plan(new: &PrepareMachine, cx: &PlanContext<'_>) -> Result<D
     // There is no inventory yet that could say how this name is reached: it is this machine.
     cx.core.connections.store(&server.name, &cx.core.connect_to(&server));
     let (name, owner) = (&server.name, Owner::from(&server));
-    let wanted = preparation::of(&server, cx)?;
+    let wanted = preparation::placed(preparation::of(&server, cx)?, &cx.observe_server(&server).await?).await?;
     let keys = server.root.join("keys");
     let mut plan = Plan::empty().then(name, &owner, &preparation::packages(&wanted))?.then(name, &owner, &preparation::account(&server))?;
     for (path, mode) in preparation::directories(&server).into_iter().chain([(keys.clone(), 0o700)]) {

@@ -1,12 +1,12 @@
 //! What a server needs before Aegir can work there: Aegir's own part, and what its service types add. `init` makes steps of
 //! it, `bootstrap` a script.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::action::{Feed, InstallPackages, IntoUse, MakeAccount, OwnDirectory, StartService, TurnOn, ValidatedFile, WriteFile};
 use crate::entity::{Owner, Server};
 use crate::plan::Plan;
-use crate::server::Permissions;
+use crate::server::{Observer, Permissions};
 use crate::service::{PlanContext, Preparation, RootFile, SystemService, helper};
 use crate::template::Content;
 use crate::{Error, Result};
@@ -66,6 +66,18 @@ pub(super) fn roots_directories(wanted: &Preparation) -> &'static [&'static str]
     if wanted.helper.is_empty() { &[] } else { &helper::DIRECTORIES }
 }
 
+/// With the paths that files have on this machine.
+pub(super) async fn placed(mut wanted: Preparation, files: &Observer) -> Result<Preparation> {
+    for file in &mut wanted.files {
+        let Some(or) = file.or.take() else { continue };
+        let parent = |path: &Utf8Path| path.parent().unwrap_or(path).to_owned();
+        if files.stat(&parent(&file.path)).await?.is_none() && files.stat(&parent(&or)).await?.is_some() {
+            file.path = or;
+        }
+    }
+    Ok(wanted)
+}
+
 /// The steps, in the order of the fields.
 pub(super) fn steps(wanted: &Preparation, server: &Server) -> Result<Plan> {
     let (name, owner) = (&server.name, Owner::from(server));
@@ -118,6 +130,7 @@ fn read_by<'a>(wanted: &'a Preparation, service: &str) -> Result<&'a SystemServi
 fn helper_file(verbs: &[String], server: &Server) -> Result<RootFile> {
     Ok(RootFile {
         path: helper::PATH.into(),
+        or: None,
         content: helper::text(verbs, server)?,
         mode: 0o755,
         test: vec!["perl".to_owned(), "-Tc".to_owned()],
@@ -129,6 +142,7 @@ fn helper_file(verbs: &[String], server: &Server) -> Result<RootFile> {
 fn sudo_file(user: &str) -> Result<RootFile> {
     Ok(RootFile {
         path: "/etc/sudoers.d/aegir".into(),
+        or: None,
         content: Content::plain(sudo_rule(user)?),
         mode: 0o440,
         test: vec!["visudo".to_owned(), "-cf".to_owned()],
@@ -164,6 +178,7 @@ fn accounts_file(user: &str, accounts: &[String]) -> Result<RootFile> {
     );
     Ok(RootFile {
         path: "/etc/sudoers.d/aegir-accounts".into(),
+        or: None,
         content: Content::plain(rule),
         mode: 0o440,
         test: vec!["visudo".to_owned(), "-cf".to_owned()],

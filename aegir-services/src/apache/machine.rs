@@ -21,7 +21,7 @@ pub const PACKAGES: &[&str] = &[
     "php-zip",
     "php-intl",
     "curl",
-    "mariadb-client",
+    "mariadb-client|default-mysql-client|mysql-client*|mysql-community-client",
 ];
 
 /// The modules that the templates use.
@@ -92,6 +92,7 @@ pub(super) fn preparation(config: &Config, server: &Server, cx: &PlanContext<'_>
     wanted.packages = words(PACKAGES);
     wanted.files = vec![RootFile {
         path: INCLUDE.into(),
+        or: None,
         content: cx.render("apache/include.conf", &data, &[])?,
         mode: 0o644,
         test: Vec::new(),

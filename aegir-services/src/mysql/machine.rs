@@ -1,4 +1,4 @@
-//! What a bare machine needs for MariaDB: packages, and an administrator for Aegir. Data, for `init` and `bootstrap`.
+//! What a bare machine needs for MariaDB, and one that has MySQL: packages, and an administrator for Aegir. Data, for `init` and `bootstrap`.
 
 use aegir_core::Result;
 use aegir_core::action::Answers;
@@ -10,14 +10,19 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::config::{LOCALHOST, SOCKET};
 use super::{Config, quote};
 
-/// Debian's packages.
-pub const PACKAGES: &[&str] = &["mariadb-server", "mariadb-client"];
+/// Debian's packages; MySQL that is there stays.
+pub const PACKAGES: &[&str] = &["mariadb-server|default-mysql-server|mysql-server*|mysql-community-server", CLIENT];
 
 /// For a database server on another machine, which somebody else looks after.
-const ELSEWHERE: &[&str] = &["mariadb-client"];
+const ELSEWHERE: &[&str] = &[CLIENT];
+
+const CLIENT: &str = "mariadb-client|default-mysql-client|mysql-client*|mysql-community-client";
 
 /// Read behind Debian's own `50-server.cnf`, which lets only the machine itself connect.
 const NETWORK: &str = "/etc/mysql/mariadb.conf.d/60-aegir.cnf";
+
+/// The same for MySQL, whose file is called `mysqld.cnf`.
+const NETWORK_OF_MYSQL: &str = "/etc/mysql/mysql.conf.d/zz-aegir.cnf";
 
 /// The packages it wants on its server.
 pub(super) fn packages(config: &Config) -> &'static [&'static str] {
@@ -35,15 +40,16 @@ pub(super) fn preparation(config: &Config, server: &Server) -> Result<Preparatio
     if config.host != LOCALHOST {
         return Ok(wanted);
     }
-    let service = "mariadb".to_owned();
+    let service = "mariadb|mysql".to_owned();
     let remote = server.transport != Transport::Local;
     if let Some(address) = config.listen.as_deref().or(remote.then_some("*")) {
         let text = format!(
-            "# Written by Aegir: sites on other web servers connect to this one, each as a user of its own.\n[mariadbd]\nbind-address = {address}\nport = {}\n",
+            "# Written by Aegir: sites on other web servers connect to this one, each as a user of its own.\n[mysqld]\nbind-address = {address}\nport = {}\n",
             config.port
         );
         wanted.files = vec![RootFile {
             path: NETWORK.into(),
+            or: Some(NETWORK_OF_MYSQL.into()),
             content: Content::plain(text),
             mode: 0o644,
             test: Vec::new(),
@@ -53,10 +59,11 @@ pub(super) fn preparation(config: &Config, server: &Server) -> Result<Preparatio
     let socket = config.socket.as_deref().unwrap_or(SOCKET);
     wanted.services = vec![SystemService {
         name: service,
-        answers: Answers::Socket(socket.into()),
+        // MySQL calls it /var/run/….
+        answers: Answers::Socket(format!("*{socket}").into()),
         test: Vec::new(),
         reload: Vec::new(),
-        restart: words(&["service", "mariadb", "restart"]),
+        restart: Vec::new(),
         ports: Vec::new(),
     }];
     if remote {
@@ -64,6 +71,9 @@ pub(super) fn preparation(config: &Config, server: &Server) -> Result<Preparatio
     }
     Ok(wanted)
 }
+
+/// Each kind of server reads its own words, and takes the other's for a comment.
+const BY_SOCKET: &str = "/*M!100000 IDENTIFIED VIA unix_socket */ /*!80000 IDENTIFIED WITH auth_socket */";
 
 /// The account that has the name of Aegir's own, with all rights, for whoever is that account on the machine.
 fn administrator_by_socket(user: &str, mut program: Vec<String>) -> Result<Fed> {
@@ -74,12 +84,12 @@ fn administrator_by_socket(user: &str, mut program: Vec<String>) -> Result<Fed> 
         what: format!("the database administrator {user}, known by its Unix account"),
         program,
         ask: format!(
-            "SELECT COUNT(*) FROM mysql.global_priv WHERE User = {name} AND Host = 'localhost' AND JSON_VALUE(Priv, '$.plugin') = 'unix_socket' AND EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = {} AND PRIVILEGE_TYPE = 'CREATE USER' AND IS_GRANTABLE = 'YES');\n",
+            "SELECT COUNT(*) FROM mysql.user WHERE User = {name} AND Host = 'localhost' AND plugin IN ('unix_socket', 'auth_socket') AND EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = {} AND PRIVILEGE_TYPE = 'CREATE USER' AND IS_GRANTABLE = 'YES');\n",
             quote::literal(&account)?
         ),
         answer: "1".to_owned(),
         make: format!(
-            "CREATE USER IF NOT EXISTS {account} IDENTIFIED VIA unix_socket;\nALTER USER {account} IDENTIFIED VIA unix_socket;\nGRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION;\n"
+            "CREATE USER IF NOT EXISTS {account} {BY_SOCKET};\nALTER USER {account} {BY_SOCKET};\nGRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION;\n"
         ),
         unmake: format!("DROP USER IF EXISTS {account};\n"),
         locked: LOCKED_OUT.to_owned(),

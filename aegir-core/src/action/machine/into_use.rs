@@ -1,5 +1,6 @@
 //! How a changed configuration is brought into use by a service that runs.
 
+use super::service::each;
 use super::{Answers, run_detaching};
 use crate::Result;
 use crate::action::Context;
@@ -14,6 +15,9 @@ pub struct IntoUse {
     pub reload: Vec<Vec<String>>,
     /// Tests, then restarts, in order.
     pub restart: Vec<Vec<String>>,
+    /// The service that is restarted by its name behind these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_name: Option<String>,
 }
 
 impl IntoUse {
@@ -21,7 +25,8 @@ impl IntoUse {
     pub fn of(service: &SystemService) -> Self {
         let words = |last: &Vec<String>| [&service.test, last].into_iter().filter(|w| !w.is_empty()).cloned().collect();
         let reload = if service.reload.is_empty() { &service.restart } else { &service.reload };
-        Self { answers: service.answers.clone(), reload: words(reload), restart: words(&service.restart) }
+        let by_name = reload.is_empty().then(|| service.name.clone());
+        Self { answers: service.answers.clone(), reload: words(reload), restart: words(&service.restart), by_name }
     }
 
     pub(super) async fn bring(&self, cx: &Context, restart: bool, what: &str) -> Result<()> {
@@ -32,6 +37,9 @@ impl IntoUse {
             let argv: Vec<&str> = command.iter().map(String::as_str).collect();
             run_detaching(cx, &argv, &format!("reloading after changing {what}")).await?;
         }
-        Ok(())
+        match &self.by_name {
+            Some(service) => each(cx, service, "restart").await,
+            None => Ok(()),
+        }
     }
 }

@@ -9,6 +9,7 @@ mod fed;
 mod into_use;
 mod key;
 mod key_pair;
+pub(crate) mod naming;
 mod packages;
 mod service;
 mod switches;

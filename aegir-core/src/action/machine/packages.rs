@@ -1,5 +1,6 @@
 //! Installs Debian packages that are missing.
 
+use super::naming::{each, first, fits};
 use super::run_detaching;
 use crate::action::{Action, Context};
 use crate::name::ServerName;
@@ -11,7 +12,7 @@ use crate::{Error, Result};
 /// a package that nobody configured does nothing.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct InstallPackages {
-    /// Their names.
+    /// Their names; of several between `|` one is enough, and the first is the one to install.
     pub packages: Vec<String>,
 }
 
@@ -22,12 +23,14 @@ impl InstallPackages {
     }
 
     async fn missing(&self, cx: &Context) -> Result<Vec<String>> {
-        let command =
-            Command::new("dpkg-query").args(["--show", "--showformat=${Package} ${db:Status-Status}\\n", "--"]).args(&self.packages);
+        let command = Command::new("dpkg-query")
+            .args(["--show", "--showformat=${Package} ${db:Status-Status}\\n", "--"])
+            .args(self.packages.iter().flat_map(|names| each(names)));
         // It ends with status 1 when it knows nothing of one of them; what it prints counts.
         let text = cx.server().run(&command).await?.text();
         let installed: Vec<&str> = text.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
-        Ok(self.packages.iter().filter(|p| !installed.contains(&p.as_str())).cloned().collect())
+        let missing = self.packages.iter().filter(|names| !installed.iter().any(|package| fits(names, package)));
+        Ok(missing.map(|names| first(names).to_owned()).collect())
     }
 }
 
@@ -38,7 +41,7 @@ impl Action for InstallPackages {
     type Output = ();
 
     fn summary(&self) -> String {
-        format!("install {}", self.packages.join(", "))
+        format!("install {}", self.packages.iter().map(|names| first(names)).collect::<Vec<_>>().join(", "))
     }
 
     async fn observe(&self, cx: &Context) -> Result<Vec<String>> {
@@ -49,7 +52,7 @@ impl Action for InstallPackages {
         if before.is_empty() {
             return Ok(Diff::same());
         }
-        Ok(Diff::new(Change::Run, format!("$ apt-get install -y --no-install-recommends {}\n", before.join(" "))))
+        Ok(Diff::new(Change::Run, format!("$ apt-get install -y --no-install-recommends --no-remove {}\n", before.join(" "))))
     }
 
     async fn apply(&self, cx: &Context, _before: &Vec<String>) -> Result<()> {
@@ -57,7 +60,8 @@ impl Action for InstallPackages {
         if missing.is_empty() {
             return Ok(());
         }
-        let mut install = vec!["apt-get", "install", "-y", "-qq", "--no-install-recommends"];
+        let mut install = vec!["apt-get", "install", "-y", "-qq", "--no-install-recommends", "--no-remove"];
+        // Whatever is there stays: another database server in its place would leave its data behind.
         // A machine that was just started may be upgrading itself.
         install.extend(["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"]);
         install.extend(missing.iter().map(String::as_str));

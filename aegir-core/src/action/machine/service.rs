@@ -1,9 +1,11 @@
 //! Starts a system service and waits until it answers.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::naming::{first, fits};
 use super::run_detaching;
 use crate::action::{Action, Context};
 use crate::name::ServerName;
@@ -23,7 +25,8 @@ pub enum Answers {
     Port(u16),
     /// Something listens on a socket with this path; one `*` stands for anything.
     Socket(Utf8PathBuf),
-    /// The process that a file names runs this program: for a service whose ports and sockets are the operator's choice.
+    /// The process that a file names runs this program, or, where there is no such file, any process does: for a service whose
+    /// ports and sockets are the operator's choice.
     Process {
         /// The file with its number; one `*` in its name stands for anything.
         pid_file: Utf8PathBuf,
@@ -61,7 +64,12 @@ impl Answers {
             }
             Self::Process { pid_file, program } => {
                 let (Some(directory), Some(wanted)) = (pid_file.parent(), pid_file.file_name()) else { return Ok(false) };
-                for name in cx.server().list(directory).await?.unwrap_or_default().iter().filter(|name| fits(wanted, name)) {
+                let files = cx.server().list(directory).await?.unwrap_or_default();
+                let files: Vec<&String> = files.iter().filter(|name| fits(wanted, name)).collect();
+                if files.is_empty() {
+                    return runs(cx.server(), program).await;
+                }
+                for name in files {
                     let number = table_text(cx.server(), directory.join(name).as_str()).await?;
                     // A server that was killed leaves its file, and the number may be somebody else's by now.
                     let Ok(number) = number.trim().parse::<u32>() else { continue };
@@ -75,22 +83,25 @@ impl Answers {
     }
 }
 
-async fn table_text(server: &dyn Server, path: &str) -> Result<String> {
-    Ok(server.read(Utf8Path::new(path)).await?.map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default())
+/// Whether any process runs a program.
+async fn runs(server: &dyn Server, program: &str) -> Result<bool> {
+    let all = server.list(Utf8Path::new("/proc")).await?.unwrap_or_default();
+    for number in all.iter().filter(|name| name.bytes().all(|b| b.is_ascii_digit())) {
+        if fits(program, table_text(server, &format!("/proc/{number}/comm")).await?.trim()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-/// Whether a name fits a pattern in which one `*` stands for anything.
-fn fits(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        Some((head, tail)) => name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail),
-        None => pattern == name,
-    }
+async fn table_text(server: &dyn Server, path: &str) -> Result<String> {
+    Ok(server.read(Utf8Path::new(path)).await?.map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default())
 }
 
 /// Starts a service that does not answer. Undo stops it again.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct StartService {
-    /// Its name for `service NAME start`; one `*` stands for anything, as in `php*-fpm`.
+    /// Its name for `service NAME start`, as in `php*-fpm` or `mariadb|mysql`.
     pub service: String,
     /// How to tell that it runs.
     pub answers: Answers,
@@ -108,7 +119,7 @@ impl StartService {
             let holder = output.text();
             if output.ok() && !holder.trim().is_empty() {
                 let (name, holder) = (cx.server().name(), holder.trim());
-                return Err(Error::refused(format!("{} cannot start on {name}: port {port} is taken by {holder}", self.service))
+                return Err(Error::refused(format!("{} cannot start on {name}: port {port} is taken by {holder}", first(&self.service)))
                     .context("server", name)
                     .context("port", port)
                     .hint("stop that program, or have it listen elsewhere; then try again"));
@@ -116,18 +127,24 @@ impl StartService {
         }
         Ok(())
     }
+}
 
-    async fn each(&self, cx: &Context, verb: &str) -> Result<()> {
-        let scripts = cx.server().list(Utf8Path::new("/etc/init.d")).await?.unwrap_or_default();
-        let mut names: Vec<&str> = scripts.iter().map(String::as_str).filter(|n| fits(&self.service, n)).collect();
-        if names.is_empty() && !self.service.contains('*') {
-            names.push(&self.service);
-        }
-        for name in names {
-            run_detaching(cx, &["service", name, verb], &format!("{verb} of {name}")).await?;
-        }
-        Ok(())
+/// Runs `service NAME VERB` for each of the names that the machine has a script for, or where systemd runs, a unit.
+pub(super) async fn each(cx: &Context, service: &str, verb: &str) -> Result<()> {
+    let list = |directory: &'static str| cx.server().list(Utf8Path::new(directory));
+    let mut scripts: BTreeSet<String> = list("/etc/init.d").await?.unwrap_or_default().into_iter().collect();
+    if list("/run/systemd/system").await?.is_some() {
+        let units = list("/lib/systemd/system").await?.unwrap_or_default();
+        scripts.extend(units.iter().filter_map(|unit| unit.strip_suffix(".service")).map(str::to_owned));
     }
+    let mut names: Vec<&str> = scripts.iter().map(String::as_str).filter(|n| fits(service, n)).collect();
+    if names.is_empty() && !first(service).contains('*') {
+        names.push(first(service));
+    }
+    for name in names {
+        run_detaching(cx, &["service", name, verb], &format!("{verb} of {name}")).await?;
+    }
+    Ok(())
 }
 
 impl Action for StartService {
@@ -137,7 +154,7 @@ impl Action for StartService {
     type Output = ();
 
     fn summary(&self) -> String {
-        format!("start {}", self.service)
+        format!("start {}", first(&self.service))
     }
 
     async fn observe(&self, cx: &Context) -> Result<bool> {
@@ -145,7 +162,7 @@ impl Action for StartService {
     }
 
     fn diff(&self, _cx: &Context, before: &bool) -> Result<Diff> {
-        Ok(if *before { Diff::same() } else { Diff::new(Change::Run, format!("$ service {} start\n", self.service)) })
+        Ok(if *before { Diff::same() } else { Diff::new(Change::Run, format!("$ service {} start\n", first(&self.service))) })
     }
 
     async fn apply(&self, cx: &Context, _before: &bool) -> Result<()> {
@@ -153,13 +170,13 @@ impl Action for StartService {
             return Ok(());
         }
         self.refuse_taken(cx).await?;
-        self.each(cx, "start").await?;
+        each(cx, &self.service, "start").await?;
         let deadline = Instant::now() + START;
         while !self.answers.observe(cx).await? {
             if Instant::now() > deadline {
-                return Err(Error::failed(format!("{} was started on {} and does not listen", self.service, cx.server().name()))
+                return Err(Error::failed(format!("{} was started on {} and does not listen", first(&self.service), cx.server().name()))
                     .context("server", cx.server().name())
-                    .hint(format!("as root: `service {} status`, and its log", self.service)));
+                    .hint(format!("as root: `service {} status`, and its log", first(&self.service))));
             }
             // Between two looks at the kernel's table; the deadline decides.
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -168,22 +185,10 @@ impl Action for StartService {
     }
 
     async fn undo(&self, cx: &Context, before: &bool) -> Result<()> {
-        if *before || !self.answers.observe(cx).await? { Ok(()) } else { self.each(cx, "stop").await }
+        if *before || !self.answers.observe(cx).await? { Ok(()) } else { each(cx, &self.service, "stop").await }
     }
 
     fn by_hand(&self, server: &ServerName) -> String {
-        format!("on {server}, as root: `service {} stop` if it did not run before", self.service)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_star_stands_for_anything() {
-        assert!(fits("php*-fpm", "php8.2-fpm") && fits("apache2", "apache2"));
-        assert!(!fits("php*-fpm", "php-fpm8") && !fits("apache2", "apache"));
-        assert!(!fits("ab*ba", "aba"), "head and tail may not share characters");
+        format!("on {server}, as root: `service {} stop` if it did not run before", first(&self.service))
     }
 }
