@@ -81,7 +81,7 @@ pub(crate) struct ServiceArgs {
     /// What makes databases; `none` for nothing
     #[arg(long, value_name = "TYPE")]
     pub(crate) db: Option<String>,
-    /// A setting of a service's type; can be given again. `aegir service show TYPE` lists them
+    /// A setting of a service's type, empty for its default; can be given again. `aegir service show TYPE` lists them
     #[arg(long = "set", value_name = "SERVICE.NAME=VALUE")]
     pub(crate) settings: Vec<String>,
 }

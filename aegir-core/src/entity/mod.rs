@@ -13,4 +13,4 @@ pub use platform::{Codebase, Extension, ExtensionKind, Platform, Profile};
 pub use reference::{EntityRef, Recorded, Resource, ResourceKind};
 pub(crate) use server::WEB_GROUP;
 pub use server::{Server, ServiceBinding, Stage, Transport};
-pub use site::{Database, Site, SiteContext, SiteState, SiteSummary};
+pub use site::{Database, DatabaseTls, Site, SiteContext, SiteState, SiteSummary};

@@ -46,6 +46,16 @@ pub struct Database {
     pub grants: Vec<GrantHost>,
 }
 
+/// How a site's connection to its database is protected, where it crosses a network. Not recorded: the database service
+/// looks each time, and leaves it in the bindings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseTls {
+    /// Encrypted; whoever answers is believed.
+    Encrypted,
+    /// Encrypted, and the server proves its host name to this authority, in PEM; `None` for those that the web server trusts.
+    Proved(Option<String>),
+}
+
 /// A site.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Site {
@@ -120,6 +130,11 @@ impl SiteContext {
     /// Where the command line finds the database credentials: `ROOT/config/SERVER/credentials.d/URI.php`.
     pub fn credentials_path(&self) -> Utf8PathBuf {
         self.web.config_dir().join("credentials.d").join(format!("{}.php", self.site.uri.file_name()))
+    }
+
+    /// The file of the authority that proves its database server to it, where there is one.
+    pub fn authority_path(&self) -> Utf8PathBuf {
+        self.web.config_dir().join("authorities.d").join(format!("{}.pem", self.site.uri.file_name()))
     }
 }
 

@@ -86,7 +86,8 @@ pub enum Operation<'a> {
         server: &'a Server,
     },
     /// Database services: choose a new database for a site, plan its creation, and leave a
-    /// [`crate::entity::Database`] in the bindings.
+    /// [`crate::entity::Database`] in the bindings, and a [`crate::entity::DatabaseTls`] where the site's connection is to be
+    /// encrypted.
     ProvideDatabase {
         /// Who will own it.
         owner: &'a Owner,
@@ -104,7 +105,8 @@ pub enum Operation<'a> {
         /// Its first account.
         account: &'a Account,
     },
-    /// Bring a site up to date: its files, settings, database rights, virtual host.
+    /// Bring a site up to date: its files, settings, database rights, virtual host. Database services leave a
+    /// [`crate::entity::DatabaseTls`], as with a new one.
     VerifySite {
         /// The site; a disabled one gets a virtual host that says so.
         site: &'a SiteContext,

@@ -28,7 +28,7 @@ pub enum ServiceChange {
 
 impl Registry {
     /// Checks that a service type fills a service, and sets settings of it on top of `config`. Secrets are refused: a
-    /// value that was written down somewhere is none.
+    /// value that was written down somewhere is none. An empty text makes one what it is without being set.
     pub fn configure(
         &self,
         service: &str,
@@ -42,7 +42,12 @@ impl Registry {
         };
         if let Some(info) = self.types().into_iter().find(|t| t.name == service_type) {
             for (name, text) in settings {
-                config.insert(name.clone(), value(&info.schema["properties"][name.as_str()], service_type, name, text)?);
+                let property = &info.schema["properties"][name.as_str()];
+                if text.is_empty() && !property.is_null() && !is_secret(property) {
+                    config.remove(name);
+                } else {
+                    config.insert(name.clone(), value(property, service_type, name, text)?);
+                }
             }
         }
         // Refuses types, names and values that do not fit.
@@ -50,9 +55,13 @@ impl Registry {
     }
 }
 
+fn is_secret(property: &Value) -> bool {
+    property.to_string().contains("/Sealed\"")
+}
+
 /// The value as its schema wants it; what the schema does not know is text, and refused by the type itself.
 fn value(property: &Value, service_type: &str, name: &str, text: &str) -> Result<Value> {
-    if property.to_string().contains("/Sealed\"") {
+    if is_secret(property) {
         return Err(Error::refused(format!("the setting {name} of {service_type} is a secret, and is not taken on the command line")));
     }
     let is = |wanted: &str| match &property["type"] {

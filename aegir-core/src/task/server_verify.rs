@@ -72,6 +72,7 @@ fn directories(server: &Server) -> Vec<(Utf8PathBuf, u32)> {
         (root.join("config/includes"), 0o711),
         (server.config_dir(), 0o711),
         (server.config_dir().join("credentials.d"), 0o700),
+        (server.config_dir().join("authorities.d"), 0o711),
         (root.join("platforms"), 0o755),
         (server.backup_dir(), 0o700),
     ]

@@ -80,7 +80,7 @@ class AegirDriver {
       throw new AegirFailure('other', "the site's settings name the database '{$info['database']}', not '{$options['expect_database']}'");
     }
     $where = empty($info['unix_socket']) ? "host={$info['host']};port=" . (empty($info['port']) ? 3306 : $info['port']) : "unix_socket={$info['unix_socket']}";
-    return new \PDO("mysql:$where;dbname={$info['database']}", $info['username'], $info['password'], [\PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION, \PDO::ATTR_TIMEOUT => 10]);
+    return new \PDO("mysql:$where;dbname={$info['database']}", $info['username'], $info['password'], [\PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION, \PDO::ATTR_TIMEOUT => 10] + (empty($info['pdo']) ? [] : $info['pdo']));
   }
 
   public static function tables(\PDO $pdo) {

@@ -1,11 +1,13 @@
 //! The named checks of a database server: it answers, it is new enough, its administrator may do what Aegir does.
 
 use aegir_core::Result;
-use aegir_core::entity::Server;
+use aegir_core::entity::{Database, Server};
 use aegir_core::service::{Check, PlanContext, as_root};
 
 use super::account::{names_hint, needs_names, skips_names};
+use super::config::stays;
 use super::database::COLLATION;
+use super::encryption::offered;
 use super::fault::explain;
 use super::rights::{GRANT_ADMIN, missing};
 use super::session::Session;
@@ -26,6 +28,7 @@ pub(super) async fn all(config: &Config, server: &Server, cx: &PlanContext<'_>) 
             checks.extend(inside(&access, &mut session).await?);
             checks.extend(names(&access, &mut session, server, cx).await?);
             checks.extend(protection(config, server));
+            checks.extend(open_to_readers(&access, &mut session, server, cx).await?);
         }
         Err(error) => checks.push(Check::fail("db.reachable", error.chain().join(": "), error.hints().join("; "))),
     }
@@ -70,14 +73,34 @@ async fn names(access: &Access, session: &mut Session, server: &Server, cx: &Pla
     if !skips_names(session).await.map_err(|f| explain(access, &f))? {
         return Ok(None);
     }
-    let mut named = Vec::new();
-    for summary in cx.inventory().sites(&aegir_core::inventory::SiteFilter::default()).await? {
-        let site = cx.inventory().site(&summary.uri).await?;
-        let here = site.filter(|site| site.database.server == server.name && site.database.grants.iter().any(needs_names));
-        named.extend(here.map(|site| site.uri.to_string()));
-    }
+    let named = sites(server, cx, |database| database.grants.iter().any(needs_names)).await?;
     let evidence = format!("skip-name-resolve is set, and the users of {} are known by host names", named.join(", "));
     Ok((!named.is_empty()).then(|| Check::fail("db.names", evidence, names_hint(server.name.as_str()))))
+}
+
+/// The sites whose databases are here, of some kind.
+async fn sites(server: &Server, cx: &PlanContext<'_>, wanted: impl Fn(&Database) -> bool) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for summary in cx.inventory().sites(&aegir_core::inventory::SiteFilter::default()).await? {
+        let site = cx.inventory().site(&summary.uri).await?;
+        let here = site.filter(|site| site.database.server == server.name && wanted(&site.database));
+        found.extend(here.map(|site| site.uri.to_string()));
+    }
+    Ok(found)
+}
+
+/// A server without a certificate, and sites elsewhere that talk to it.
+async fn open_to_readers(access: &Access, session: &mut Session, server: &Server, cx: &PlanContext<'_>) -> Result<Option<Check>> {
+    if offered(session).await.map_err(|f| explain(access, &f))? {
+        return Ok(None);
+    }
+    let open = sites(server, cx, |database| !stays(&database.host)).await?;
+    let evidence = format!("no certificate: what {} say to their databases can be read on the way", open.join(", "));
+    let mend = format!(
+        "on {server}: `ssl_cert` and `ssl_key` in the database server's configuration, then `aegir site verify` of each",
+        server = server.name
+    );
+    Ok((!open.is_empty()).then(|| Check::warn("db.certificate", evidence, mend)))
 }
 
 /// How what crosses a network is protected, where something does.

@@ -21,11 +21,23 @@ pub(super) const LIMIT: Duration = Duration::from_secs(6 * 3600);
 /// Rows as large as any server takes; memory is used as it is needed.
 const LARGEST_PACKET: &str = "--max-allowed-packet=1073741824";
 
-/// Arguments: the file, then what the dumping client takes. The options come on descriptor 3. What is dumped names no
-/// definer: whoever loads it defines it. Rows begin no line with these words, for line breaks in them are written `\n`.
+/// How both scripts begin. The options come on standard input and go on by descriptor 3, never by an argument. With `encrypted`
+/// the session is asked first whether it is: MariaDB's clients go on without where a server has nothing to offer, unless it
+/// must prove itself, too.
+const BEGIN: &str = r#"options=$(cat); file=$1 how=$2; shift 2
+if [ "$how" = encrypted ]; then
+  said=$(printf '%s\n' "$options" | mysql --defaults-file=/dev/fd/3 --batch --skip-column-names --execute="SHOW SESSION STATUS LIKE 'Ssl_cipher'" 3<&0 </dev/null 2>&1) ||
+    { printf '%s\n' "$said" >&2; exit 1; }
+  printf '%s\n' "$said" | grep -q '^Ssl_cipher[[:space:]]*[^[:space:]]' ||
+    { echo 'ERROR 2026 (HY000): the database server encrypts nothing, and what goes there must be' >&2; exit 1; }
+fi
+"#;
+
+/// Arguments: the file, then what the dumping client takes. What is dumped names no definer: whoever loads it defines it. Rows
+/// begin no line with these words, for line breaks in them are written `\n`.
 /// Prints the SHA-256 of what it writes.
-const DUMP: &str = r#"file=$1; shift; exec 5>&1
-failed=$({ { mysqldump --defaults-file=/dev/fd/3 "$@" 3<&0 </dev/null 4>&-; echo $? >&4; } | { LC_ALL=C sed -E \
+const DUMP: &str = r#"exec 5>&1
+failed=$({ { printf '%s\n' "$options" | mysqldump --defaults-file=/dev/fd/3 "$@" 3<&0 </dev/null 4>&-; echo $? >&4; } | { LC_ALL=C sed -E \
   -e 's#^(/\*!50013) DEFINER=`([^`]|``)*`(@`([^`]|``)*`)? #\1 #' \
   -e 's#^(/\*!50003 CREATE\*/) /\*!50017 DEFINER=`([^`]|``)*`(@`([^`]|``)*`)?\*/ #\1 #' \
   -e 's#^(/\*!50106 CREATE\*/) /\*!50117 DEFINER=`([^`]|``)*`(@`([^`]|``)*`)?\*/ #\1 #' \
@@ -33,9 +45,9 @@ failed=$({ { mysqldump --defaults-file=/dev/fd/3 "$@" 3<&0 </dev/null 4>&-; echo
   { tee -- "$file" || echo 1 >&4; } | { sha256sum >&5 || echo 1 >&4; }; } 4>&1)
 case $failed in 0) exec sync -- "$file" "${file%/*}" ;; *) exit 1 ;; esac"#;
 
-/// The file's standard input is the dump; the options come on descriptor 3. `source FILE` would be shorter, but MariaDB's
-/// client ends with status 0 when a statement in such a file fails.
-const LOAD: &str = r#"from=$1; shift; exec mysql --defaults-file=/dev/fd/3 "$@" 3<&0 <"$from""#;
+/// The client's standard input is the dump. `source FILE` would be shorter, but MariaDB's client ends with status 0 when a
+/// statement in such a file fails.
+const LOAD: &str = r#"printf '%s\n' "$options" | mysql --defaults-file=/dev/fd/3 "$@" 3<&0 <"$file""#;
 
 /// What keeps the loading client from everything but sending statements. MariaDB and MySQL each know one of the loose ones.
 const SANDBOX: &[&str] =
@@ -52,10 +64,14 @@ fn options(access: &Access, keyring: &Keyring) -> Result<SecretString> {
     if let Some(socket) = &access.socket {
         text.push_str(&format!("socket={}\n", quoted(socket)?));
     }
-    if let Tls::Proved(authority) = &access.tls {
-        let file = authority.as_deref().unwrap_or("/etc/ssl/certs/ca-certificates.crt");
-        // Each kind of client knows one of the two.
-        text.push_str(&format!("ssl-ca={}\nloose-ssl-verify-server-cert\nloose-ssl-mode=VERIFY_IDENTITY\n", quoted(file)?));
+    // Each kind of client knows one of the two.
+    match &access.tls {
+        Tls::Offered => {}
+        Tls::Demanded => text.push_str("loose-ssl\nloose-ssl-mode=REQUIRED\n"),
+        Tls::Proved(authority) => {
+            let file = authority.as_deref().unwrap_or("/etc/ssl/certs/ca-certificates.crt");
+            text.push_str(&format!("ssl-ca={}\nloose-ssl-verify-server-cert\nloose-ssl-mode=VERIFY_IDENTITY\n", quoted(file)?));
+        }
     }
     Ok(SecretString::from(text))
 }
@@ -70,8 +86,9 @@ fn quoted(value: &str) -> Result<String> {
 
 fn client(script: &str, file: &Utf8Path, access: &Access, keyring: &Keyring) -> Result<Command> {
     Ok(Command::new("sh")
-        .args(["-c", script, "client"])
+        .args(["-c", &format!("{BEGIN}{script}"), "client"])
         .arg(file)
+        .arg(if access.tls == Tls::Offered { "as-it-comes" } else { "encrypted" })
         // Read by MySQL's clients in spite of the other options.
         .env("MYSQL_TEST_LOGIN_FILE", "/dev/null")
         .input(Input::Secret(options(access, keyring)?))

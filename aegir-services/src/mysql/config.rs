@@ -42,12 +42,18 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Sealed>,
     /// Whether a connection that crosses a network must be encrypted; `false` only where the network between is yours alone.
+    /// Those of sites are wherever the server has a certificate.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub tls: bool,
-    /// The authority that proves who answers at `host`: a PEM file on the master, or `system` for those that the master
-    /// trusts. Unset: encrypted, and whoever answers is believed.
+    /// The authority that proves who answers, to the master and to sites: a PEM file on the master, or `system` for those
+    /// that each machine trusts. Unset: encrypted, and whoever answers is believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
+}
+
+/// Whether what goes to a host does not leave the machine.
+pub(super) fn stays(host: &str) -> bool {
+    host == LOCALHOST || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn yes() -> bool {
@@ -121,9 +127,13 @@ impl Config {
 
     /// How a connection over TCP from the master is protected.
     pub(super) fn protection(&self) -> Tls {
-        let stays = self.host == LOCALHOST || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        if self.tls { self.protection_at(&self.host) } else { Tls::Offered }
+    }
+
+    /// How one to this host is protected that is to be encrypted.
+    pub(super) fn protection_at(&self, host: &str) -> Tls {
         match self.ca.as_deref() {
-            _ if stays || !self.tls => Tls::Offered,
+            _ if stays(host) => Tls::Offered,
             None => Tls::Demanded,
             Some(SYSTEM) => Tls::Proved(None),
             Some(file) => Tls::Proved(Some(file.to_owned())),

@@ -10,6 +10,7 @@ mod database;
 mod drop_database;
 mod drop_user;
 mod dump;
+mod encryption;
 mod fault;
 mod grant;
 mod hold;

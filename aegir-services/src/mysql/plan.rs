@@ -12,18 +12,23 @@ use super::fault::explain;
 use super::left_out::{self, LeftOut};
 use super::loading::{Loader, packet};
 use super::session::Session;
-use super::{Access, Config, DropDatabase, DropUser, DumpDatabase, HoldUser, ProveDump, Tls, provide};
+use super::{Access, Config, DropDatabase, DropUser, DumpDatabase, HoldUser, ProveDump, encryption, provide};
 
 /// The database is there, and its users have their passwords and rights.
 pub(super) async fn verify_site(config: &Config, site: &SiteContext, cx: &PlanContext<'_>) -> Result<Plan> {
     let access = config.access(&site.db)?;
     let database = &site.site.database;
-    if !exists(&mut access.connect(cx).await?, &database.name, &access).await? {
+    let mut session = access.connect(cx).await?;
+    if !exists(&mut session, &database.name, &access).await? {
         return Err(Error::refused(format!("the database {} of {} is gone from {}", database.name, site.site.uri, site.db.name))
             .context("server", &site.db.name)
             .context("database", &database.name)
             .context("site", &site.site.uri)
             .hint("load it from a backup; an empty one in its place would let a stranger install the site anew"));
+    }
+    if let Some(tls) = encryption::of_site(config, &database.host, &mut session, &access, cx).await? {
+        encryption::require_proof(&tls, &database.host, database.port, &access, &site.web, cx).await?;
+        cx.bindings().put(tls);
     }
     provide::users(&access, database, &site.db, &Owner::from(&site.site), false)
 }
@@ -70,7 +75,7 @@ pub(super) async fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_
             Some(Salvage { admin: admin.clone(), parts, notes: notes.to_owned() })
         }
     };
-    let access = if beside { admin.clone() } else { own_access(site) };
+    let access = if beside { admin.clone() } else { own_access(config, site, &mut session, &admin, cx).await? };
     let packet = packet(&mut session, &admin).await?;
     let dump = DumpDatabase { access, database: database.name.clone(), into: into.file.to_owned(), packet, salvage };
     let (server, owner) = (into.server, Owner::from(&site.site));
@@ -79,37 +84,44 @@ pub(super) async fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_
         return Ok(plan);
     }
     let scratch = DatabaseName::parse(&format!("{}_proof", database.name.as_str().get(..58).unwrap_or(database.name.as_str())))?;
-    let loader = loader(&admin, &mut session, site, into).await?;
+    let loader = loader(config, &admin, &mut session, site, into, cx).await?;
     plan.then(&site.db.name, &owner, &ProveDump { access: admin, database: database.name.clone(), scratch, loader })
 }
 
 /// As the site connects from its web server.
-fn own_access(site: &SiteContext) -> Access {
+async fn own_access(config: &Config, site: &SiteContext, session: &mut Session, admin: &Access, cx: &PlanContext<'_>) -> Result<Access> {
     let database = &site.site.database;
-    Access {
+    Ok(Access {
         server: site.db.name.clone(),
         host: database.host.clone(),
         port: database.port,
         socket: None,
         user: database.user.to_string(),
         password: Some(database.password.clone()),
-        tls: Tls::Offered,
-    }
+        tls: encryption::beside_site(config, site, session, admin, cx).await?,
+    })
 }
 
 /// Who loads a dump: the site's user as it comes from the machine that has the dump.
-async fn loader(admin: &Access, session: &mut Session, site: &SiteContext, dump: Dump<'_>) -> Result<Loader> {
+async fn loader(
+    config: &Config,
+    admin: &Access,
+    session: &mut Session,
+    site: &SiteContext,
+    dump: Dump<'_>,
+    cx: &PlanContext<'_>,
+) -> Result<Loader> {
     let database = &site.site.database;
     let (server, file, user) = (dump.server.clone(), dump.file.to_owned(), database.user.clone());
     if *dump.server == site.web.name {
         let host = database.grants.first().cloned().ok_or_else(|| Error::internal("a database that nobody may use"))?;
-        return Ok(Loader { server, dump: file, access: own_access(site), user, host, passing: None });
+        let access = own_access(config, site, session, admin, cx).await?;
+        return Ok(Loader { server, dump: file, access, user, host, passing: None });
     }
     // The web server is gone: the site's user comes the way that the administrator does, and so from elsewhere.
     let seen = session.value("SELECT SUBSTRING_INDEX(USER(), '@', -1)").await.map_err(|f| explain(admin, &f))?;
     let host = GrantHost::parse(&seen.unwrap_or_default().to_ascii_lowercase())?;
-    let own = own_access(site);
-    let access = Access { user: own.user, password: own.password, ..admin.clone() };
+    let access = Access { user: user.to_string(), password: Some(database.password.clone()), ..admin.clone() };
     let passing = (!database.grants.contains(&host)).then(|| database.password.clone());
     Ok(Loader { server, dump: file, access, user, host, passing })
 }
@@ -120,7 +132,7 @@ pub(super) async fn delete_site(config: &Config, site: &SiteContext, dump: Dump<
     let access = config.access(&site.db)?;
     // Refused now rather than half-way: a database server that does not answer, or lets nobody drop.
     let mut session = access.connect(cx).await?;
-    let loader = loader(&access, &mut session, site, dump).await?;
+    let loader = loader(config, &access, &mut session, site, dump, cx).await?;
     let database = &site.site.database;
     let (server, owner) = (&site.db.name, Owner::from(&site.site));
     let gone = DropDatabase { access: access.clone(), database: database.name.clone(), loader };

@@ -11,7 +11,7 @@ use super::config::LOCALHOST;
 use super::database::{exists, resource};
 use super::fault::explain;
 use super::session::Session;
-use super::{Access, Config, CreateDatabase, CreateUser, Grant, quote, seen};
+use super::{Access, Config, CreateDatabase, CreateUser, Grant, encryption, quote, seen};
 
 /// By number: PHP takes `localhost` for Debian's socket, which may be another server's.
 const LOOPBACK: &str = "127.0.0.1";
@@ -21,7 +21,7 @@ pub(super) async fn plan(config: &Config, owner: &Owner, uri: &SiteUri, web: &Se
     let access = config.access(db)?;
     let name = free_name(uri, &access, cx).await?;
     let user = DatabaseUser::parse(name.as_str().get(..32).unwrap_or(name.as_str()))?;
-    let (host, grants) = reach(config, &access, web, db, cx).await?;
+    let (host, grants) = reach(config, web, db, cx).await?;
     let database = Database {
         server: db.name.clone(),
         name,
@@ -33,6 +33,10 @@ pub(super) async fn plan(config: &Config, owner: &Owner, uri: &SiteUri, web: &Se
     };
     let mut plan = Plan::empty().then(&db.name, owner, &CreateDatabase { access: access.clone(), database: database.name.clone() })?;
     plan = plan.and_then(users(&access, &database, db, owner, true)?);
+    if let Some(tls) = encryption::of_site(config, &database.host, &mut access.connect(cx).await?, &access, cx).await? {
+        encryption::require_proof(&tls, &database.host, database.port, &access, web, cx).await?;
+        cx.bindings().put(tls);
+    }
     cx.bindings().put(database);
     Ok(plan)
 }
@@ -78,14 +82,13 @@ async fn is_user(session: &mut Session, name: &DatabaseName, access: &Access) ->
 
 /// Where the site connects to, and where the database server sees it come from. That is asked and never guessed: a grant
 /// for another address would let a stranger in, or nobody.
-async fn reach(config: &Config, access: &Access, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<(String, Vec<GrantHost>)> {
+async fn reach(config: &Config, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<(String, Vec<GrantHost>)> {
     let Some(host) = seen::host_for(config, web, db) else {
         let host = if config.is_plain_local() { LOCALHOST } else { LOOPBACK };
         return Ok((host.to_owned(), vec![GrantHost::parse(host)?]));
     };
     let answer = cx.observe(&web.name).await?.ask(&seen::question(&host, config.port)).await?;
     if let Some(seen) = seen::seen(&answer) {
-        seen::refuse_demanded_tls(access, &mut access.connect(cx).await?, db, web).await?;
         return Ok((host, vec![seen]));
     }
     let found = seen::check(config, db, web, &answer, cx).await?;

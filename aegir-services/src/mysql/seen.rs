@@ -2,16 +2,14 @@
 
 use std::net::IpAddr;
 
+use aegir_core::Result;
 use aegir_core::entity::{Server, Transport};
 use aegir_core::name::GrantHost;
-use aegir_core::server::{Command, Output};
+use aegir_core::server::{Command, Input, Output};
 use aegir_core::service::{Check, PlanContext, as_root};
-use aegir_core::{Error, Result};
 
 use super::config::LOCALHOST;
-use super::fault::explain;
-use super::session::Session;
-use super::{Access, Config, number};
+use super::{Config, number};
 
 /// The host that sites on a web server connect to; `None` for the web server itself.
 pub(super) fn host_for(config: &Config, web: &Server, db: &Server) -> Option<String> {
@@ -19,13 +17,27 @@ pub(super) fn host_for(config: &Config, web: &Server, db: &Server) -> Option<Str
     if itself && web.name == db.name { None } else { Some(if itself { db.hostname.clone() } else { config.host.clone() }) }
 }
 
-/// Asks the database server itself: it names the host it sees when it turns a stranger away.
+/// Asks the database server itself: it names the host it sees when it turns a stranger away. Encrypted where it can be, for
+/// some take nothing else; each kind of client knows one way to say so.
 pub(super) fn question(host: &str, port: u16) -> Command {
     Command::new("mysql").args(["--no-defaults", "--protocol=tcp", "--connect-timeout=5", "--batch", "--user=aegir_nobody"]).args([
         format!("--host={host}"),
         format!("--port={port}"),
+        "--loose-ssl".to_owned(),
+        "--loose-ssl-verify-server-cert=0".to_owned(),
         "--execute=SELECT 1".to_owned(),
     ])
+}
+
+/// Asks it to prove who it is, to an authority in PEM or to those that the machine trusts. Each kind of client knows one way.
+pub(super) fn proof(host: &str, port: u16, authority: Option<&str>) -> Command {
+    let file = if authority.is_some() { "/dev/stdin" } else { "/etc/ssl/certs/ca-certificates.crt" };
+    let mut command = question(host, port).arg(format!("--ssl-ca={file}"));
+    command = command.args(["--loose-ssl-verify-server-cert", "--loose-ssl-mode=VERIFY_IDENTITY"]);
+    match authority {
+        Some(text) => command.input(Input::Bytes(text.as_bytes().to_vec())),
+        None => command,
+    }
 }
 
 /// 1045, 1698: nobody of that name from that host · 1130: nobody at all from that host · 1129: blocked, whoever comes.
@@ -34,8 +46,6 @@ const HOST_NOT_ALLOWED: u16 = 1130;
 const BLOCKED: u16 = 1129;
 /// The client finds no address for the name.
 const NO_SUCH_HOST: u16 = 2005;
-/// MySQL: nothing unencrypted is taken. MariaDB denies access then, as to a stranger.
-const NEEDS_TLS: u16 = 3159;
 
 /// The host that the database server saw. One that it has blocked is not let in, whoever comes from there.
 pub(super) fn seen(answer: &Output) -> Option<GrantHost> {
@@ -88,9 +98,6 @@ async fn why(config: &Config, db: &Server, web: &Server, number: Option<u16>, ho
             format!("put the name right in DNS, or {}", as_root(web, format_args!("echo '{address} {host}' >>/etc/hosts"))),
         );
     }
-    if number == Some(NEEDS_TLS) {
-        return (String::new(), plain_hint(db));
-    }
     if number == Some(BLOCKED) {
         return (
             String::new(),
@@ -122,31 +129,6 @@ async fn why(config: &Config, db: &Server, web: &Server, number: Option<u16>, ho
     (
         format!("; it runs and listens on {listens}, so something between them does not let it through"),
         as_root(db, format_args!("iptables -I INPUT -p tcp -s {from} --dport {} -j ACCEPT", config.port)),
-    )
-}
-
-/// Sites on other machines connect without encryption: a database server that takes nothing else is none for them.
-/// Asked of the administrator, for MariaDB turns such a site away as it does a stranger.
-pub(super) async fn refuse_demanded_tls(access: &Access, session: &mut Session, db: &Server, web: &Server) -> Result<()> {
-    let demanded = session.value("SELECT CAST(@@GLOBAL.require_secure_transport = 1 AS CHAR)").await;
-    match demanded {
-        // Older servers do not know it.
-        Err(fault) if !fault.is_refusal() => Err(explain(access, &fault)),
-        Ok(Some(on)) if on == "1" => Err(Error::refused(format!(
-            "the database server on {} takes encrypted connections only, and sites on {} connect without",
-            db.name, web.name
-        ))
-        .context("server", &db.name)
-        .because("require_secure_transport is on there")
-        .hint(plain_hint(db))),
-        _ => Ok(()),
-    }
-}
-
-fn plain_hint(db: &Server) -> String {
-    format!(
-        "put the database on the web server itself (`--db-server`), or {}, where the network between is yours alone",
-        as_root(db, "mysql -e 'SET GLOBAL require_secure_transport = OFF'")
     )
 }
 

@@ -5,6 +5,7 @@
 //! its options in front of it: nothing is installed there, and no secret is ever in an argument.
 
 mod answer;
+mod authority;
 mod credentials;
 mod docroot;
 mod driver;

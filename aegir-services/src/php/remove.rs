@@ -1,6 +1,6 @@
 //! Takes a site's files away so that they can come back, and destroys them after the commit.
 
-use aegir_core::action::{PurgeServedTree, TrashTree};
+use aegir_core::action::{PurgeServedTree, RemoveFile, TrashTree};
 use aegir_core::entity::{Owner, Resource, SiteContext};
 use aegir_core::plan::Plan;
 use aegir_core::server::Observer;
@@ -28,6 +28,10 @@ pub(crate) async fn removal(site: &SiteContext, sites_template: &str, files: &Ob
     if owns(&site.credentials_path(), site, cx).await? {
         own = own.remove(site.credentials_path())?;
     }
+    // Kept until the commit: should the database have to come back, whoever loads it asks the server to prove itself.
+    if owns(&site.authority_path(), site, cx).await? {
+        own = own.finally(&RemoveFile { path: site.authority_path() })?;
+    }
     Ok(shared.done().and_then(own.done()))
 }
 
@@ -42,6 +46,6 @@ pub(crate) fn quiesce(site: &SiteContext, aside: &Utf8Path) -> Result<Plan> {
     Ok(steps.done())
 }
 
-async fn owns(path: &Utf8Path, site: &SiteContext, cx: &PlanContext<'_>) -> Result<bool> {
+pub(super) async fn owns(path: &Utf8Path, site: &SiteContext, cx: &PlanContext<'_>) -> Result<bool> {
     Ok(cx.inventory().owner(&Resource::path(&site.web.name, path)).await? == Some(Owner::from(&site.site)))
 }

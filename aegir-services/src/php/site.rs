@@ -1,6 +1,6 @@
 //! A site's files on its web server, the same shape for every PHP application.
 
-use aegir_core::entity::{Owner, SiteContext};
+use aegir_core::entity::{DatabaseTls, Owner, SiteContext};
 use aegir_core::plan::Plan;
 use aegir_core::secret::Sealed;
 use aegir_core::server::Observer;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::driver::php_of;
 use super::platform::{require_writable, sites_path};
 use super::steps::{Reader, Steps};
-use super::{EnterAddresses, Family, InstallApplication, credentials, names, sites};
+use super::{EnterAddresses, Family, InstallApplication, authority, credentials, names, sites};
 
 /// What one application's sites consist of.
 #[derive(Debug)]
@@ -71,12 +71,16 @@ impl Layout<'_> {
             // What is made in there belongs to the web server's group.
             steps = steps.served(own.join(directory), 0o2770)?;
         }
-        let steps = steps.file(own.join(self.settings), cx.render(self.template, &self.data, salt)?, 0o440, Reader::Web)?;
+        let tls = cx.bindings().take::<DatabaseTls>();
+        let mut data = self.data.clone();
+        data["db_tls"] = authority::data(site, tls.as_ref());
+        let steps = steps.file(own.join(self.settings), cx.render(self.template, &data, salt)?, 0o440, Reader::Web)?;
         let empty = cx.render(self.sites_template, &json!({ "entries": [] }), &[])?.shown();
         let entries =
             EnterAddresses { file: sites_path(&site.platform), directory: site.site.uri.file_name(), keys: sites::keys(&site.site), empty };
         let shared = Steps::new(&site.web, Owner::from(&site.platform)).step(&entries)?;
-        Ok(credentials::plan(site, self.credentials_template, cx)?.and_then(steps.done()).and_then(shared.done()))
+        let credentials = credentials::plan(site, self.credentials_template, cx)?.and_then(authority::plan(site, tls.as_ref(), cx).await?);
+        Ok(credentials.and_then(steps.done()).and_then(shared.done()))
     }
 }
 

@@ -70,7 +70,7 @@ class AegirDriver {
     $socket = ctype_digit($port) ? NULL : $port;
     $database = mysqli_init();
     $database->options(MYSQLI_OPT_CONNECT_TIMEOUT, 10);
-    $database->real_connect($host, DB_USER, DB_PASSWORD, DB_NAME, $socket === NULL ? (int) $port : 0, $socket);
+    $database->real_connect($host, DB_USER, DB_PASSWORD, DB_NAME, $socket === NULL ? (int) $port : 0, $socket, defined('MYSQL_CLIENT_FLAGS') ? MYSQL_CLIENT_FLAGS : 0);
     return $database;
   }
 
