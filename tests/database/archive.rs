@@ -62,7 +62,7 @@ fn a9_what_a_busy_site_acknowledged_is_in_its_archive() {
 #[test]
 fn a9_a_deletion_that_fails_wakes_the_site() {
     let fleet = fleet();
-    let bed = Bed { aegir: &fleet, db: &fleet.host, uri: "one.example.com", name: "oneexamplecom" };
+    let bed = Bed { aegir: &fleet, db: &fleet.host, uri: "one.example.com", platform: "wp", name: "oneexamplecom" };
     let rights = || bed.sql("SHOW GRANTS FOR oneexamplecom@localhost");
     let before = (rights(), fleet.world());
     bed.fail_after_drop();

@@ -6,7 +6,7 @@ use aegir_testkit::database::{Bed, all, sql};
 use aegir_testkit::installation::Installation;
 use aegir_testkit::lab::Service;
 
-use crate::{BINARY, restart_with};
+use crate::{BINARY, certify, restart_with};
 
 /// A18: what crosses the network is encrypted, a server that cannot do that is refused with the cause, and an authority
 /// that is named proves who answers.
@@ -27,13 +27,8 @@ fn a18_an_external_server_is_reached_over_tls() {
     assert!(!refused.success() && refused.stderr.contains("offers no encryption"), "{}", refused.stderr);
     assert!(refused.stderr.contains("ssl_cert"), "{}", refused.stderr);
 
-    let certificate = "cd /etc/mysql && exec 2>/dev/null
-        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Ours &&
-        openssl req -newkey rsa:2048 -nodes -keyout key.pem -out req.pem -subj /CN=db9.example.com -addext subjectAltName=DNS:db9.example.com &&
-        openssl x509 -req -in req.pem -CA ca.pem -CAkey ca.key -CAcreateserial -copy_extensions copy -days 30 -out cert.pem &&
-        chown mysql key.pem cert.pem";
-    db.exec(["sh", "-c", certificate]).ok();
-    restart_with(&db, "ssl_cert=/etc/mysql/cert.pem\nssl_key=/etc/mysql/key.pem\n");
+    let settings = certify(&db);
+    restart_with(&db, settings);
     init().ok();
     aegir
         .aegir([
@@ -59,12 +54,12 @@ fn a18_an_external_server_is_reached_over_tls() {
     let stranger = aegir.aegir(["server", "edit", "server_master", "--set", "db.ca=system"]);
     assert!(!stranger.success() && stranger.stderr.contains("does not prove who it is"), "{}", stranger.stderr);
 
-    all(&Bed { aegir: &aegir, db: &db, uri: "one.example.com", name: "oneexamplecom" });
+    all(&Bed { aegir: &aegir, db: &db, uri: "one.example.com", platform: "wp", name: "oneexamplecom" });
 }
 
 /// The same on the master's own.
 #[test]
 fn the_kit_on_the_masters_own_server() {
     let fleet = crate::fleet();
-    all(&Bed { aegir: &fleet, db: &fleet.host, uri: "one.example.com", name: "oneexamplecom" });
+    all(&Bed { aegir: &fleet, db: &fleet.host, uri: "one.example.com", platform: "wp", name: "oneexamplecom" });
 }

@@ -2,8 +2,10 @@
 
 mod archive;
 mod broken;
+mod encrypted;
 mod external;
 mod hostile;
+mod kinds;
 mod locked;
 mod remote;
 
@@ -36,6 +38,20 @@ fn fleet() -> MutexGuard<'static, Fleet> {
 /// Installs a site on `web1`.
 fn install_far(aegir: &Installation, uri: &str) -> aegir_testkit::lab::Run {
     aegir.aegir(["site", "install", uri, "--platform", "far", "--title", "Far"])
+}
+
+/// Gives a database server a certificate for its name from an authority of its own, in `/etc/mysql/ca.pem`; the settings.
+fn certify(db: &Host) -> &'static str {
+    let name = db.fqdn();
+    let make = format!(
+        "cd /etc/mysql && exec 2>/dev/null
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Ours &&
+        openssl req -newkey rsa:2048 -nodes -keyout key.pem -out req.pem -subj /CN={name} -addext subjectAltName=DNS:{name} &&
+        openssl x509 -req -in req.pem -CA ca.pem -CAkey ca.key -CAcreateserial -copy_extensions copy -days 30 -out cert.pem &&
+        chown mysql key.pem cert.pem"
+    );
+    db.exec(["sh", "-c", &make]).ok();
+    "ssl_cert=/etc/mysql/cert.pem\nssl_key=/etc/mysql/key.pem\n"
 }
 
 /// A database server with other settings.

@@ -39,16 +39,20 @@ fn b33_errors_are_told_by_number() {
     sql(&fleet.host, "SET GLOBAL lc_messages = 'en_US'");
 }
 
-/// B35: a server that takes only encrypted connections is no server for sites elsewhere, and that is said; over its socket
-/// nothing changes.
+/// B35: a server that takes only encrypted connections, and has no certificate to encrypt with, is no server for sites
+/// elsewhere, and that is said; over its socket nothing changes.
 #[test]
-fn b35_a_server_that_demands_tls_is_told_from_a_wrong_password() {
+fn b35_a_server_that_demands_tls_without_a_certificate_is_told_from_a_wrong_password() {
     let fleet = fleet();
     sql(&fleet.host, "SET GLOBAL require_secure_transport = 1");
     let far = install_far(&fleet, "tls.example.com");
     let near = fleet.aegir(["site", "verify", "one.example.com"]);
     sql(&fleet.host, "SET GLOBAL require_secure_transport = 0");
     assert_eq!(far.status, 8, "{}", far.stderr);
-    assert!(far.stderr.contains("takes encrypted connections only") && !far.stderr.contains("denied"), "{}", far.stderr);
+    assert!(
+        far.stderr.contains("takes encrypted connections only, and has no certificate") && !far.stderr.contains("denied"),
+        "{}",
+        far.stderr
+    );
     assert!(near.success(), "{}", near.stderr);
 }

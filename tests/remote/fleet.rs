@@ -83,6 +83,12 @@ impl Fleet {
     }
 }
 
+impl From<Servers> for Fleet {
+    fn from(servers: Servers) -> Self {
+        Self { servers }
+    }
+}
+
 impl Deref for Fleet {
     type Target = Servers;
 

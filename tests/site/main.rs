@@ -5,7 +5,6 @@ mod bounds;
 mod break_steps;
 mod canary;
 mod crash;
-mod drupal;
 mod dry_run;
 mod firewall;
 mod hostile;

@@ -126,8 +126,10 @@ impl Host {
             Service::PhpFpm => {
                 directory("/run/php", "www-data");
                 let program = self.php_fpm()?;
-                self.exec([&program, "--daemonize"]).ok();
-                self.wait_for_pid_file(service, &format!("/run/php/{}.pid", fpm_unit(&program)))
+                // The file is named in Debian's configuration up to 13, later in that of no one.
+                let file = format!("/run/php/{}.pid", fpm_unit(&program));
+                self.exec([&program, "--daemonize", "--pid", &file]).ok();
+                self.wait_for_pid_file(service, &file)
             }
             Service::Nginx => {
                 self.exec(["nginx"]).ok();
