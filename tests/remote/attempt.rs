@@ -16,6 +16,7 @@ const TRIED: &str = "/run/lock/tried";
 /// How every replaced program begins.
 const BASH: &str = "#!/bin/bash\necho \"$0\" >>/run/lock/tried\n";
 /// What an attempt replaces on the web server, and what the operator asks then.
+#[derive(Default)]
 pub(crate) struct Attempt<'a> {
     pub(crate) name: &'a str,
     /// Programs and files by path, each with what takes its place.
@@ -27,12 +28,6 @@ pub(crate) struct Attempt<'a> {
     pub(crate) asked: &'a [&'a [&'a str]],
     /// What one of the answers must say; the attempt has come through by then.
     pub(crate) says: &'a str,
-}
-
-impl Default for Attempt<'_> {
-    fn default() -> Self {
-        Self { name: "", replaced: &[], script: "", undo: "", asked: &[], says: "" }
-    }
 }
 
 /// Everything that is not the web server's own: the master, another server, what the inventory says of both.
@@ -75,7 +70,7 @@ pub(crate) fn assert_untouched(fleet: &Fleet, before: &Rest, what: &str) {
 
 /// Puts something in the place of what stands there, which [`give_back`] puts back.
 pub(crate) fn replace(host: &Host, path: &str, content: &str) {
-    host.exec(["/bin/bash", "-c", &format!("mkdir -p ${{0%/*}}; [ ! -e $0 ] || mv -T $0 $0.honest"), path]).ok();
+    host.exec(["/bin/bash", "-c", "mkdir -p ${0%/*}; [ ! -e $0 ] || mv -T $0 $0.honest", path]).ok();
     host.write(path, content);
     host.exec(["chmod", "755", path]).ok();
 }
