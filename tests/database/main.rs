@@ -3,6 +3,7 @@
 mod archive;
 mod broken;
 mod encrypted;
+mod exact;
 mod external;
 mod hostile;
 mod kinds;

@@ -33,6 +33,10 @@ impl Bed<'_> {
         self.aegir.json(["site", "show", self.uri])["item"]["database"]["server"].as_str().unwrap_or_default().to_owned()
     }
 
+    fn is_mariadb(&self) -> bool {
+        self.sql("SELECT VERSION()").contains("MariaDB")
+    }
+
     /// A deletion that fails once the database is gone; it must bring everything back.
     ///
     /// # Panics
@@ -117,6 +121,7 @@ fn comes_back_as_it_was(bed: &Bed<'_>) {
          CREATE TRIGGER no_empty BEFORE INSERT ON bytes FOR EACH ROW SET NEW.note = COALESCE(NEW.note, '-');
          CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM bytes WHERE id > 100;"
     ));
+    let exactly = exactly(bed);
     let before = bed.content();
     bed.fail_after_drop();
     // By root before, by the site's own user now; nothing else may differ.
@@ -140,15 +145,48 @@ fn comes_back_as_it_was(bed: &Bed<'_>) {
         let short = |text: &str| text.chars().take(300).collect::<String>();
         panic!("the database came back as another one: {:?}", differ.map(|(a, b)| (short(a), short(b))));
     }
+    assert_eq!(exactly, sums(bed), "tables came back with other rows");
     assert_eq!(bed.aegir.page(bed.uri).status, 200);
     assert_eq!(bed.sql("SELECT @@GLOBAL.max_allowed_packet").trim(), packet.to_string(), "the packet is as it was");
     verified_twice_without_change(bed);
-    bed.sql(&format!("USE {name}; DROP EVENT nightly; DROP VIEW notes; DROP PROCEDURE count_notes; DROP TABLE bytes"));
+    bed.sql(&format!("USE {name}; DROP EVENT nightly; DROP VIEW notes; DROP PROCEDURE count_notes; DROP TABLE bytes; DROP VIEW x_seen; DROP TABLE x_measured"));
+    if bed.is_mariadb() {
+        bed.sql(&format!("USE {name}; DROP TABLE x_history, x_since; DROP SEQUENCE x_sequence"));
+    }
+}
+
+/// F2 and F3: tables that the dumping client would not write out as they are, and the sums of what is in them.
+fn exactly(bed: &Bed<'_>) -> String {
+    bed.sql(&format!(
+        "USE {};
+         CREATE TABLE x_measured (id INT PRIMARY KEY, f FLOAT, g FLOAT(10,3), d DOUBLE, b BIT(3), twice INT AS (id * 2) STORED, e ENUM('a','b'), raw BLOB);
+         INSERT INTO x_measured (id, f, g, d, b, e, raw) VALUES (1, 16777215, 1234567.123, 0.1 + 0.2e0, b'101', 'b', UNHEX('00275C0A')), (2, -0e0, NULL, NULL, NULL, NULL, NULL);
+         CREATE VIEW x_seen AS SELECT f FROM x_measured",
+        bed.name
+    ));
+    if bed.is_mariadb() {
+        bed.sql(&format!(
+            "USE {};
+             CREATE TABLE x_history (a INT, f FLOAT) WITH SYSTEM VERSIONING; INSERT INTO x_history VALUES (1, 0.12345678); UPDATE x_history SET a = 2;
+             CREATE TABLE x_since (a INT, begun TIMESTAMP(6) GENERATED ALWAYS AS ROW START INVISIBLE, ended TIMESTAMP(6) GENERATED ALWAYS AS ROW END INVISIBLE,
+               hidden INT INVISIBLE DEFAULT 3, PERIOD FOR SYSTEM_TIME (begun, ended)) WITH SYSTEM VERSIONING;
+             INSERT INTO x_since (a, hidden) VALUES (1, 4); DELETE FROM x_since;
+             CREATE SEQUENCE x_sequence START WITH 5; DO NEXTVAL(x_sequence)",
+            bed.name
+        ));
+    }
+    sums(bed)
+}
+
+/// Sums over all rows of those tables, former ones included.
+fn sums(bed: &Bed<'_>) -> String {
+    let more = if bed.is_mariadb() { ", x_history, x_since, x_sequence" } else { "" };
+    bed.sql(&format!("USE {}; CHECKSUM TABLE x_measured{more} EXTENDED", bed.name))
 }
 
 /// B37: the password policy of the server, as it comes.
 fn takes_generated_passwords_under_a_policy(bed: &Bed<'_>) {
-    let is_mariadb = bed.sql("SELECT VERSION()").contains("MariaDB");
+    let is_mariadb = bed.is_mariadb();
     let (on, off) = match is_mariadb {
         true => ("INSTALL SONAME 'simple_password_check'", "UNINSTALL SONAME 'simple_password_check'"),
         false => ("INSTALL COMPONENT 'file://component_validate_password'", "UNINSTALL COMPONENT 'file://component_validate_password'"),

@@ -46,7 +46,9 @@ pub(crate) fn ran_before(task: TaskId) -> Error {
 
 /// A resource that somebody else owns.
 pub(super) fn owned_by_other(resource: &Resource, other: &Owner) -> Error {
-    Error::refused(format!("the {resource} belongs to {other}")).context("server", &resource.server)
+    Error::refused(format!("the {resource} belongs to {other}"))
+        .context("server", &resource.server)
+        .hint("if that task took it just now, try again: a new plan sees what is taken, and goes around a name that it may choose")
 }
 
 /// A number that no task has.

@@ -11,7 +11,7 @@ use super::encryption::offered;
 use super::fault::explain;
 use super::rights::{GRANT_ADMIN, missing};
 use super::session::Session;
-use super::{Access, Config, Tls, quote};
+use super::{Access, Config, Tls, globals, quote};
 
 pub(super) async fn all(config: &Config, server: &Server, cx: &PlanContext<'_>) -> Result<Vec<Check>> {
     let client = match server.facts()?.db_client.as_ref() {
@@ -26,6 +26,7 @@ pub(super) async fn all(config: &Config, server: &Server, cx: &PlanContext<'_>) 
     match opened {
         Ok((access, mut session)) => {
             checks.extend(inside(&access, &mut session).await?);
+            checks.extend(globals::checks(&mut session, &access).await?);
             checks.extend(names(&access, &mut session, server, cx).await?);
             checks.extend(protection(config, server));
             checks.extend(open_to_readers(&access, &mut session, server, cx).await?);

@@ -12,8 +12,8 @@ use aegir_core::{Error, Result};
 use camino::Utf8Path;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::Access;
 use super::access::Tls;
+use super::{Access, Apart};
 
 /// How long dumping, loading or reading a dump may take.
 pub(super) const LIMIT: Duration = Duration::from_secs(6 * 3600);
@@ -33,11 +33,15 @@ if [ "$how" = encrypted ]; then
 fi
 "#;
 
-/// Arguments: the file, then what the dumping client takes. What is dumped names no definer: whoever loads it defines it. Rows
-/// begin no line with these words, for line breaks in them are written `\n`.
-/// Prints the SHA-256 of what it writes.
+/// Arguments: the file, then what the dumping client takes in each of its runs, with the number of these arguments before
+/// them. What is dumped names no definer: whoever loads it defines it. Rows begin no
+/// line with these words, for line breaks in them are written `\n`. Prints the SHA-256 of what it writes.
 const DUMP: &str = r#"exec 5>&1
-failed=$({ { printf '%s\n' "$options" | mysqldump --defaults-file=/dev/fd/3 "$@" 3<&0 </dev/null 4>&-; echo $? >&4; } | { LC_ALL=C sed -E \
+dump() { printf '%s\n' "$options" | mysqldump --defaults-file=/dev/fd/3 "$@" 3<&0 </dev/null 4>&-; }
+first() (n=$1; shift; left=$#
+  while [ $left -gt 0 ]; do arg=$1; shift; [ $n -le 0 ] || set -- "$@" "$arg"; n=$((n - 1)); left=$((left - 1)); done
+  dump "$@")
+failed=$({ { while [ $# -gt 0 ]; do first "$@" || echo 1 >&4; shift $(($1 + 1)); done; echo 0 >&4; } | { LC_ALL=C sed -E \
   -e 's#^(/\*!50013) DEFINER=`([^`]|``)*`(@`([^`]|``)*`)? #\1 #' \
   -e 's#^(/\*!50003 CREATE\*/) /\*!50017 DEFINER=`([^`]|``)*`(@`([^`]|``)*`)?\*/ #\1 #' \
   -e 's#^(/\*!50106 CREATE\*/) /\*!50117 DEFINER=`([^`]|``)*`(@`([^`]|``)*`)?\*/ #\1 #' \
@@ -52,6 +56,12 @@ const LOAD: &str = r#"printf '%s\n' "$options" | mysql --defaults-file=/dev/fd/3
 /// What keeps the loading client from everything but sending statements. MariaDB and MySQL each know one of the loose ones.
 const SANDBOX: &[&str] =
     &["--batch", "--binary-mode", "--local-infile=0", "--loose-sandbox", "--loose-system-command=0", "--skip-reconnect"];
+
+/// What a session starts from that loads a dump, whatever an operator set for all: what was in a database goes in again,
+/// though a rule of today would refuse it, and no limit of time ends it.
+const LOADING: &str = "SET SESSION autocommit = 1, completion_type = 0, sql_safe_updates = 0, lock_wait_timeout = 60, \
+    innodb_lock_wait_timeout = 60, wait_timeout = 86400, net_read_timeout = 600, net_write_timeout = 600 \
+    /*M!100200 , max_statement_time = 0, check_constraint_checks = 0, innodb_strict_mode = 0 */ /*!50708 , max_execution_time = 0 */";
 
 /// An option file as text.
 fn options(access: &Access, keyring: &Keyring) -> Result<SecretString> {
@@ -73,6 +83,8 @@ fn options(access: &Access, keyring: &Keyring) -> Result<SecretString> {
             text.push_str(&format!("ssl-ca={}\nloose-ssl-verify-server-cert\nloose-ssl-mode=VERIFY_IDENTITY\n", quoted(file)?));
         }
     }
+    // Read by the loading client alone.
+    text.push_str(&format!("[mysql]\ninit-command={}\n", quoted(LOADING)?));
     Ok(SecretString::from(text))
 }
 
@@ -100,10 +112,14 @@ fn client(script: &str, file: &Utf8Path, access: &Access, keyring: &Keyring) -> 
 pub(super) struct Wanted<'a> {
     /// The packet that the server takes.
     pub(super) packet: u64,
-    /// Tables and views that cannot be read.
+    /// Tables that are dumped one by one, before the others, for views come last.
+    pub(super) apart: &'a [&'a Apart],
+    /// Those, and tables and views that cannot be read.
     pub(super) without: &'a [String],
     /// Whether procedures and functions are in it.
     pub(super) routines: bool,
+    /// Whether former rows of tables that keep their history are in it.
+    pub(super) history: bool,
 }
 
 /// Dumps a database into a file that stands there, with its mode; it is on the disk when this ends well.
@@ -112,24 +128,39 @@ pub(super) struct Wanted<'a> {
 /// fits into one again.
 pub(super) fn dump(access: &Access, database: &DatabaseName, into: &Utf8Path, wanted: Wanted<'_>, keyring: &Keyring) -> Result<Command> {
     let several_rows = (wanted.packet / 2).clamp(4096, 1 << 20);
-    Ok(client(DUMP, into, access, keyring)?
-        .args([
+    let run = |history: bool| {
+        let mut args: Vec<String> = [
             "--single-transaction",
             "--quick",
             "--triggers",
-            "--events",
             "--skip-hex-blob",
             "--no-tablespaces",
             "--default-character-set=utf8mb4",
             "--loose-set-gtid-purged=OFF",
             "--loose-column-statistics=0",
             LARGEST_PACKET,
-        ])
-        .arg(format!("--net-buffer-length={several_rows}"))
-        .args(wanted.routines.then_some("--routines"))
-        .args(wanted.without.iter().map(|name| format!("--ignore-table={database}.{name}")))
-        .arg("--")
-        .arg(database.as_str()))
+        ]
+        .map(ToOwned::to_owned)
+        .into();
+        args.push(format!("--net-buffer-length={several_rows}"));
+        args.extend(history.then(|| "--dump-history".to_owned()));
+        args
+    };
+    let mut runs: Vec<Vec<String>> = Vec::new();
+    for table in wanted.apart {
+        let mut args = run(table.history);
+        args.extend(table.rows.as_ref().map(|rows| format!("--where={rows}")));
+        args.extend(["--".to_owned(), database.to_string(), table.table.clone()]);
+        runs.push(args);
+    }
+    let mut args = run(wanted.history);
+    args.push("--events".to_owned());
+    args.extend(wanted.routines.then(|| "--routines".to_owned()));
+    args.extend(wanted.without.iter().map(|name| format!("--ignore-table={database}.{name}")));
+    args.extend(["--".to_owned(), database.to_string()]);
+    runs.push(args);
+    let counted = runs.into_iter().flat_map(|args| std::iter::once(args.len().to_string()).chain(args));
+    Ok(client(DUMP, into, access, keyring)?.args(counted))
 }
 
 /// Loads a dump into a database; stops at the first error.
@@ -189,7 +220,7 @@ mod tests {
             tls: Tls::default(),
         };
         let database = DatabaseName::parse("d").unwrap();
-        let wanted = Wanted { packet: 1 << 24, without: &["v".to_owned()], routines: true };
+        let wanted = Wanted { packet: 1 << 24, apart: &[], without: &["v".to_owned()], routines: true, history: false };
         let command = dump(&access, &database, "/b/x y.sql".into(), wanted, &keyring).unwrap();
         assert!(!format!("{command} {command:?} {:?}", command.input).contains("can"));
         assert!(command.args.contains(&"/b/x y.sql".to_owned()) && command.args.contains(&"--ignore-table=d.v".to_owned()));

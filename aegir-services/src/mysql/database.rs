@@ -51,6 +51,7 @@ impl CreateDatabase {
         Error::conflict(format!("there is a database {} on {} already", self.database, self.access.server))
             .context("server", &self.access.server)
             .context("database", &self.database)
+            .hint("another site may just be taking that name: try again, and the next free one is taken")
     }
 }
 

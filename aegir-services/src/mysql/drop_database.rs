@@ -1,16 +1,17 @@
 //! Drops a database of which a dump exists; undo brings it back from the very dump that stood there.
 
 use aegir_core::action::{Action, Claims, Context, FileSum};
-use aegir_core::name::{DatabaseName, ServerName};
+use aegir_core::name::{DatabaseName, GrantHost, ServerName};
 use aegir_core::plan::{Change, Diff};
 use aegir_core::{Error, Result};
 
-use super::database::{require_own, resource};
+use super::database::{COLLATION, require_own, resource};
 use super::dump;
 use super::fault::explain;
+use super::hold::disconnect;
 use super::loading::{Loader, is_whole};
 use super::session::Session;
-use super::{Access, quote};
+use super::{Access, content, lock, quote};
 
 /// Stands in a database that is being loaded, so that a load that was cut short is never taken for a whole one.
 const LOADING: &str = "aegir_loading";
@@ -24,6 +25,12 @@ pub struct DropDatabase {
     pub database: DatabaseName,
     /// Its dump, and who loads it should it have to come back.
     pub loader: Loader,
+    /// Where its user comes from.
+    #[serde(default)]
+    pub hosts: Vec<GrantHost>,
+    /// Whether all of it is in the dump: then nothing goes that was written since.
+    #[serde(default)]
+    pub whole: bool,
 }
 
 /// The database as it was.
@@ -41,7 +48,24 @@ impl DropDatabase {
     }
 
     async fn run(&self, session: &mut Session, sql: &str) -> Result<()> {
-        session.run(sql).await.map_err(|f| explain(&self.access, &f).context("database", &self.database))
+        match session.run(sql).await {
+            Err(fault) if fault.is_locked() => Err(lock::held(session, &self.access, &self.database, &fault).await),
+            other => other.map_err(|f| explain(&self.access, &f).context("database", &self.database)),
+        }
+    }
+
+    /// Sees that nobody holds anything of it, nor can: where two of its tables are dropped and the third one cannot be,
+    /// none is left whole. Its user may do nothing any more; the step that let it only read knows what it may.
+    async fn still(&self, session: &mut Session) -> Result<()> {
+        for host in &self.hosts {
+            let account = quote::account(&self.loader.user, host);
+            match session.run(&format!("REVOKE ALL PRIVILEGES, GRANT OPTION FROM {account}")).await {
+                Err(fault) if !fault.is_unknown() => return Err(explain(&self.access, &fault)),
+                _ => {}
+            }
+        }
+        disconnect(session, &self.access, &self.loader.user).await?;
+        lock::require_free(session, &self.access, &self.database).await
     }
 
     async fn look(&self, session: &mut Session) -> Result<DroppedDatabase> {
@@ -100,6 +124,23 @@ impl DropDatabase {
         .hint(hint))
     }
 
+    /// Refuses where a table has other rows than the dump: an administrator may write at any time.
+    async fn require_unchanged(&self, cx: &Context, session: &mut Session) -> Result<()> {
+        let holder = cx.other_server(&self.loader.server).await?;
+        let now = content::look(session, &self.access, &self.database, false).await?;
+        match now.rows_missing_in(&content::rows_in(&*holder, &self.loader.dump).await?) {
+            None => Ok(()),
+            Some(what) => Err(Error::failed(format!("database {} is not any more what was dumped, so it is not dropped", self.database))
+                .context("server", &self.access.server)
+                .context("database", &self.database)
+                .because(what)
+                .hint(format!(
+                    "on {}: `mysql -e 'SHOW PROCESSLIST'` shows who writes there; end that, then try again",
+                    self.access.server
+                ))),
+        }
+    }
+
     fn no_dump(&self) -> Error {
         Error::refused(format!(
             "database {} has no whole dump at {} on {}, so it is not dropped",
@@ -149,6 +190,10 @@ impl Action for DropDatabase {
         }
         let hint = format!("look who changes files on {}, then try again", self.loader.server);
         self.require_same_dump(cx, "the database is not dropped", &hint).await?;
+        self.still(&mut session).await?;
+        if self.whole {
+            self.require_unchanged(cx, &mut session).await?;
+        }
         self.run(&mut session, &format!("DROP DATABASE IF EXISTS {}", quote::name(&self.database))).await
     }
 
@@ -167,10 +212,14 @@ impl Action for DropDatabase {
     }
 
     fn by_hand(&self, server: &ServerName) -> String {
+        let (name, account) = (quote::name(&self.database), quote::account(&self.loader.user, &self.loader.host));
         format!(
-            "on {server}: `mysql -e 'CREATE DATABASE {}'` if it is gone, and all rights on it for {}; then {}",
-            quote::name(&self.database),
-            quote::account(&self.loader.user, &self.loader.host),
+            "what holds it up goes first, then `aegir task retry` does the rest; or on {server}, in mysql: \
+             DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE {COLLATION}; \
+             CREATE USER IF NOT EXISTS {account}; ALTER USER {account} IDENTIFIED BY 'a password of yours'; \
+             GRANT ALL PRIVILEGES ON {}.* TO {account}; then, with that password, {}; then `aegir task close`, and \
+             `aegir site verify` of its site, which sets its own password",
+            quote::pattern(&self.database),
             self.loader.by_hand(&self.database)
         )
     }

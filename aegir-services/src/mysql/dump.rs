@@ -1,4 +1,4 @@
-//! Dumps a database to a file so that the same server can load it.
+//! Dumps a database to a file so that the same server can load it, and has then what it had.
 
 use aegir_core::action::{Action, Claims, Context, FileSum};
 use aegir_core::entity::{EntityRef, Resource};
@@ -9,9 +9,10 @@ use aegir_core::{Error, ErrorKind, Result};
 use camino::Utf8PathBuf;
 
 use super::client::{Wanted, complaint, dump};
+use super::fault::number_hint;
 use super::left_out::{self, LeftOut};
-use super::loading::is_whole;
-use super::{Access, number};
+use super::loading::{TRAILER, is_whole};
+use super::{Access, Apart, Exact, number};
 
 /// Dumps a database to a new file of mode 0600, on the server of the step, consistently.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -24,6 +25,9 @@ pub struct DumpDatabase {
     pub into: Utf8PathBuf,
     /// The largest packet that the database server takes.
     pub packet: u64,
+    /// What the dumping client must be told to write it out as it is.
+    #[serde(default)]
+    pub exact: Exact,
     /// What an operator agreed to lose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salvage: Option<Salvage>,
@@ -62,10 +66,13 @@ impl DumpDatabase {
             _ if why.contains("No space left") || why.contains("Errcode: 28") => {
                 error.hint(format!("free some space: `df -h {}`", self.into))
             }
-            _ => match &cx.owner().entity {
-                EntityRef::Site(uri) => error.hint(salvage_hint(uri.as_str())),
-                _ => error,
-            },
+            Some(1205 | 1213 | 1969 | 3024 | 1104) => {
+                error.hint(number_hint(number::of(said).unwrap_or_default(), self.database.as_str()).unwrap_or_default())
+            }
+            _ if self.salvage.is_some() => {
+                error.hint(format!("on {}: `mysqlcheck {}` shows what is broken", self.access.server, self.database))
+            }
+            _ => salvageable(cx, error),
         };
         error.because(why)
     }
@@ -83,6 +90,14 @@ impl DumpDatabase {
 /// The name of the step that dumps a database, in every plan.
 pub(super) fn step(database: &DatabaseName) -> String {
     format!("dump of {database}")
+}
+
+/// With the hint how the site goes nevertheless.
+pub(super) fn salvageable(cx: &Context, error: Error) -> Error {
+    match &cx.owner().entity {
+        EntityRef::Site(uri) => error.hint(salvage_hint(uri.as_str())),
+        _ => error,
+    }
 }
 
 /// How a site goes whose database cannot be dumped whole.
@@ -123,16 +138,25 @@ impl Action for DumpDatabase {
         if *before {
             return Err(self.taken());
         }
-        let left_out = self.salvage.iter().flat_map(|salvage| &salvage.parts);
-        let without: Vec<String> = left_out.clone().filter(|part| part.is_table()).map(|part| part.name.clone()).collect();
-        let wanted = Wanted { packet: self.packet, without: &without, routines: left_out.clone().all(LeftOut::is_table) };
+        let left_out: Vec<&LeftOut> = self.salvage.iter().flat_map(|salvage| &salvage.parts).collect();
         if let Some(salvage) = &self.salvage {
             let mut session = salvage.admin.connect(cx).await?;
             let text = left_out::describe(&mut session, &salvage.admin, &self.database, &salvage.parts).await?;
             self.write(cx, &salvage.notes, text.into_bytes()).await?;
         }
+        if left_out.iter().any(|part| part.is_database()) {
+            let nothing = format!("-- There was no database {}.\n{TRAILER}\n", self.database);
+            self.write(cx, &self.into, nothing.into_bytes()).await?;
+            let sum = FileSum::of(cx.server(), &self.into).await?;
+            return sum.ok_or_else(|| self.failed(cx, "sha256sum: the file has no checksum"));
+        }
         // Made empty first, with its mode: the client would make it readable by others.
         self.write(cx, &self.into, Vec::new()).await?;
+        let mut without: Vec<String> = left_out.iter().filter(|part| part.is_table()).map(|part| part.name.clone()).collect();
+        let apart: Vec<&Apart> = self.exact.apart.iter().filter(|table| !without.contains(&table.table)).collect();
+        let routines = !left_out.iter().any(|part| part.is_routine());
+        without.extend(apart.iter().map(|table| table.table.clone()));
+        let wanted = Wanted { packet: self.packet, apart: &apart, without: &without, routines, history: self.exact.history };
         let output = cx.server().run(&dump(&self.access, &self.database, &self.into, wanted, cx.keyring())?).await?;
         if !output.ok() {
             return Err(self.failed(cx, &output.error_text()));

@@ -20,6 +20,8 @@ pub(super) enum Fault {
     Timeout(Duration),
     /// No encryption that both accept.
     Insecure(String),
+    /// It answers with more than these bytes.
+    Endless(usize),
     /// Something else between the two.
     Protocol(String),
 }
@@ -31,11 +33,19 @@ const HOST_NOT_ALLOWED: u16 = 1130;
 const TOO_MANY: u16 = 1040;
 /// 1819 the password does not satisfy the policy · 1290 a password is not taken by its hash.
 const POLICY: &[u16] = &[1819, 1290];
+/// 1205 somebody else holds a lock, for longer than was waited · 1213 two hold what the other one wants.
+const LOCKED: &[u16] = &[1205, 1213];
+/// 1969 MariaDB's, 3024 MySQL's limit of time · 1104 that of rows.
+const LIMITED: &[u16] = &[1969, 3024, 1104];
 /// MySQL's word for what MariaDB calls a denied access.
 const NEEDS_TLS: u16 = 3159;
+/// 1290 an option prevents it, and names itself · 1836 it is in read-only mode.
+const PREVENTED: u16 = 1290;
+const READ_ONLY: u16 = 1836;
 const NO_SUCH_THREAD: u16 = 1094;
-/// 1141 no such grant · 1133 no such user in the table · 1396 the user operation failed: it does not exist · 3162 unknown account.
-const UNKNOWN: &[u16] = &[1141, 1133, 1396, 3162];
+/// 1141 no such grant · 1133 no such user in the table · 1269 nobody to revoke all from · 1396 the user operation failed: it
+/// does not exist · 3162 unknown account.
+const UNKNOWN: &[u16] = &[1141, 1133, 1269, 1396, 3162];
 
 impl Fault {
     pub(super) fn is_unknown(&self) -> bool {
@@ -47,9 +57,20 @@ impl Fault {
         matches!(self, Self::Refused { .. })
     }
 
+    /// Somebody holds a lock on what it is about.
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self, Self::Refused { number, .. } if LOCKED.contains(number))
+    }
+
     /// The server's password policy forbids it.
     pub(super) fn is_policy(&self) -> bool {
-        matches!(self, Self::Refused { number, .. } if POLICY.contains(number))
+        matches!(self, Self::Refused { number, .. } if POLICY.contains(number)) && !self.is_read_only()
+    }
+
+    /// An option of the server forbids it: that it only be read. Names of options are the same in every language.
+    pub(super) fn is_read_only(&self) -> bool {
+        let Self::Refused { number, message } = self else { return false };
+        *number == READ_ONLY || *number == PREVENTED && (message.contains("read-only") || message.contains("read_only"))
     }
 
     pub(super) fn is_no_such_thread(&self) -> bool {
@@ -72,6 +93,7 @@ impl Fault {
         match self {
             Self::Refused { number, message } => format!("ERROR {number}: {message}"),
             Self::Silent(why) | Self::Insecure(why) | Self::Protocol(why) => why.clone(),
+            Self::Endless(limit) => format!("its answer has more than {} MiB, and is not read any further", limit >> 20),
             Self::Timeout(limit) => format!("no answer within {} s", limit.as_secs()),
         }
     }
@@ -108,6 +130,15 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
         Fault::Refused { number, .. } if *number == NEEDS_TLS => {
             Error::refused(format!("the database server on {server} takes encrypted connections only"))
                 .hint(format!("`aegir server edit {server} --set db.tls=true`"))
+        }
+        Fault::Refused { .. } if fault.is_read_only() => read_only(server),
+        Fault::Refused { .. } if fault.is_locked() => {
+            Error::failed(format!("somebody holds a lock on the database server on {server}"))
+                .hint(format!("on {server}: `mysql -e 'SHOW PROCESSLIST'` shows who is connected; `mysql -e 'XA RECOVER'` shows prepared transactions, which outlive their connections"))
+        }
+        Fault::Refused { number, .. } if LIMITED.contains(number) => {
+            Error::failed(format!("a limit of the database server on {server} ended a statement"))
+                .hint(format!("on {server}: `mysql -e \"SHOW VARIABLES WHERE Variable_name IN ('max_statement_time', 'max_execution_time', 'max_join_size')\"`; raise it"))
         }
         Fault::Refused { number, .. } if POLICY.contains(number) => {
             Error::refused(format!("the password policy of the database server on {server} takes no password that Aegir makes"))
@@ -146,9 +177,20 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
         }
         Fault::Insecure(_) => Error::refused(format!("the database server at {} does not prove who it is", access.place()))
             .hint(format!("`aegir server edit {server} --set db.ca=FILE` names the authority that signed its certificate, `system` for a public one")),
+        Fault::Endless(_) => Error::failed(format!("the database server on {server} answers without end"))
+            .hint(format!("look at what answers at {}: a database server does not do that", access.place())),
         Fault::Protocol(_) => Error::new(ErrorKind::Failed, format!("talking to the database server on {server} failed")),
     };
     error.context("server", server).because(fault.in_words())
+}
+
+/// A server that takes no changes: a copy of another one, or one that an operator closed.
+pub(super) fn read_only(server: &ServerName) -> Error {
+    Error::refused(format!("the database server on {server} is read-only"))
+        .context("server", server)
+        .hint(format!(
+            "if it copies another one, put sites on that one; else on {server}: `mysql -e 'SET GLOBAL read_only = 0'`, and take read_only out of its configuration"
+        ))
 }
 
 /// What mends what a client met, by the number of the error.
@@ -159,6 +201,14 @@ pub(super) fn number_hint(number: u16, database: &str) -> Option<String> {
         }
         1044 | 1142 | 1227 | 1370 | 1410 => format!("it wants more than the site may: only what is in {database} itself is loaded"),
         2002 | 2003 | 2005 | 2006 | 2013 => "look at the database server: `systemctl status mariadb`".to_owned(),
+        1290 | 1836 => "look whether the database server is read-only: `mysql -e 'SELECT @@GLOBAL.read_only'` there".to_owned(),
+        1205 | 1213 => {
+            format!("somebody holds a lock on {database}: `mysql -e 'SHOW PROCESSLIST'` and `mysql -e 'XA RECOVER'` on the database server")
+        }
+        1969 | 3024 | 1104 => {
+            "a limit of the database server ended a statement: look at max_statement_time, max_execution_time and max_join_size there"
+                .to_owned()
+        }
         1153 | 1301 => format!("a row of {database} is larger than max_allowed_packet of the database server: raise it there"),
         1419 => {
             "a routine or trigger wants it: `mysql -e 'SET GLOBAL log_bin_trust_function_creators = 1'` on the database server".to_owned()

@@ -11,16 +11,16 @@ use aegir_core::{Error, Result};
 use super::account::{Account, Who};
 use super::fault::{Fault, explain};
 use super::session::Session;
-use super::{Access, quote};
+use super::{Access, lock, quote};
 
-/// What a dump needs, and nothing that changes a row.
-const READING: &str = "SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT, EXECUTE";
+/// What a dump needs, and nothing that changes a row or keeps others from one.
+const READING: &str = "SELECT, SHOW VIEW, TRIGGER, EVENT, EXECUTE";
 
 /// How long connections may take to end; what they had begun is taken back meanwhile.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Takes from a user at a host every right but to read its database, and ends its connections: who is connected keeps the
-/// rights of before.
+/// rights of before. Refuses when somebody else holds a lock there, for then it could not be dropped in the end.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct HoldUser {
     /// The server.
@@ -41,37 +41,37 @@ impl HoldUser {
         session.run(&format!("REVOKE ALL PRIVILEGES, GRANT OPTION FROM {account}")).await?;
         session.run(&format!("GRANT {READING} ON {}.* TO {account}", quote::pattern(&self.database))).await
     }
+}
 
-    /// Its connections, by number. The list knows no language.
-    async fn connections(&self, session: &mut Session) -> Result<Vec<String>, Fault> {
-        let all = session.table("SHOW PROCESSLIST", 2).await?;
-        Ok(all.into_iter().filter(|row| row[1] == self.user.as_str()).map(|mut row| row.swap_remove(0)).collect())
-    }
+/// A user's connections, by number. The list knows no language.
+async fn connections(session: &mut Session, user: &DatabaseUser) -> Result<Vec<String>, Fault> {
+    let all: Vec<[String; 2]> = session.rows_of("SHOW PROCESSLIST").await?;
+    Ok(all.into_iter().filter(|[_, of]| of == user.as_str()).map(|[id, _]| id).collect())
+}
 
-    async fn disconnect(&self, session: &mut Session) -> Result<()> {
-        let explained = |fault: Fault| explain(&self.access, &fault);
-        let begun = tokio::time::Instant::now();
-        let mut quiet = 0;
-        // Twice nobody: one who logs in is on the list under its name only once it is known.
-        while quiet < 2 {
-            let left = self.connections(session).await.map_err(explained)?;
-            quiet = if left.is_empty() { quiet + 1 } else { 0 };
-            for id in &left {
-                match session.run(&format!("KILL {id}")).await {
-                    Err(fault) if !fault.is_no_such_thread() => return Err(explained(fault)),
-                    _ => {}
-                }
+/// Ends a user's connections, from wherever they come.
+pub(super) async fn disconnect(session: &mut Session, access: &Access, user: &DatabaseUser) -> Result<()> {
+    let explained = |fault: Fault| explain(access, &fault);
+    let begun = tokio::time::Instant::now();
+    let mut quiet = 0;
+    // Twice nobody: one who logs in is on the list under its name only once it is known.
+    while quiet < 2 {
+        let left = connections(session, user).await.map_err(explained)?;
+        quiet = if left.is_empty() { quiet + 1 } else { 0 };
+        for id in &left {
+            match session.run(&format!("KILL {id}")).await {
+                Err(fault) if !fault.is_no_such_thread() => return Err(explained(fault)),
+                _ => {}
             }
-            if !left.is_empty() && begun.elapsed() > PATIENCE {
-                return Err(Error::failed(format!("connections of {} do not end on {}", self.user, self.access.server))
-                    .context("server", &self.access.server)
-                    .context("database", &self.database)
-                    .hint(format!("on {}: `mysql -e 'SHOW PROCESSLIST'` shows what they do", self.access.server)));
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Ok(())
+        if !left.is_empty() && begun.elapsed() > PATIENCE {
+            return Err(Error::failed(format!("connections of {user} do not end on {}", access.server))
+                .context("server", &access.server)
+                .hint(format!("on {}: `mysql -e 'SHOW PROCESSLIST'` shows what they do", access.server)));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    Ok(())
 }
 
 impl Action for HoldUser {
@@ -106,7 +106,8 @@ impl Action for HoldUser {
         }
         let mut session = self.access.connect(cx).await?;
         self.hold(&mut session).await.map_err(|f| explain(&self.access, &f))?;
-        self.disconnect(&mut session).await
+        disconnect(&mut session, &self.access, &self.user).await?;
+        lock::require_free(&mut session, &self.access, &self.database).await
     }
 
     async fn undo(&self, cx: &Context, before: &Account) -> Result<()> {

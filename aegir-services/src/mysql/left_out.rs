@@ -1,7 +1,7 @@
 //! What of a database cannot be dumped: views of what is gone, tables that cannot be read, routines that others defined.
 
 use aegir_core::Result;
-use aegir_core::name::{DatabaseName, DatabaseUser};
+use aegir_core::name::{DatabaseName, DatabaseUser, ServerName};
 
 use super::fault::explain;
 use super::session::Session;
@@ -10,7 +10,7 @@ use super::{Access, quote};
 /// A part of a database that no dump can hold.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LeftOut {
-    /// `VIEW`, `TABLE`, `PROCEDURE`, `FUNCTION`, as in `SHOW CREATE`.
+    /// `VIEW`, `TABLE`, `PROCEDURE`, `FUNCTION`, as in `SHOW CREATE`; `HISTORY` of a table, or the whole `DATABASE`.
     pub kind: String,
     /// Its name.
     pub name: String,
@@ -19,9 +19,31 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
+    /// The former rows of a table that is dumped without them.
+    pub(super) const HISTORY: &str = "HISTORY";
+    /// All of it: it does not exist any more.
+    pub(super) const DATABASE: &str = "DATABASE";
+
+    /// A database that does not exist any more.
+    pub(super) fn all(database: &DatabaseName, server: &ServerName) -> Self {
+        Self { kind: Self::DATABASE.to_owned(), name: database.to_string(), why: format!("there is none on {server}") }
+    }
+
     /// Whether a dump leaves it out by its name.
     pub(super) fn is_table(&self) -> bool {
         matches!(self.kind.as_str(), "VIEW" | "TABLE")
+    }
+
+    pub(super) fn is_routine(&self) -> bool {
+        matches!(self.kind.as_str(), "PROCEDURE" | "FUNCTION" | "PACKAGE" | "PACKAGE BODY")
+    }
+
+    pub(super) fn is_history(&self) -> bool {
+        self.kind == Self::HISTORY
+    }
+
+    pub(super) fn is_database(&self) -> bool {
+        self.kind == Self::DATABASE
     }
 
     /// In words: `view sales: Table 'd.x' doesn't exist`.
@@ -43,7 +65,7 @@ pub(super) async fn look(
         "SELECT TABLE_NAME, TABLE_TYPE, COALESCE(ENGINE, '') FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} ORDER BY TABLE_NAME"
     );
     let tables = session.table(&sql, 3).await.map_err(|f| explain(access, &f))?;
-    let suspects = tables.iter().filter(|row| thoroughly || row[1] != "BASE TABLE" || row[2].is_empty());
+    let suspects = tables.iter().filter(|row| thoroughly || row[1] == "VIEW" || row[2].is_empty());
     let mut found = Vec::new();
     for row in suspects {
         let kind = if row[1].contains("VIEW") { "VIEW" } else { "TABLE" };
@@ -79,6 +101,9 @@ pub(super) async fn describe(session: &mut Session, access: &Access, database: &
     let mut text = format!("-- What the dump of {database} does not hold.\n");
     for part in parts {
         text.push_str(&format!("\n-- {}\n", one_line(&part.in_words())));
+        if part.is_history() || part.is_database() {
+            continue;
+        }
         let name = format!("{}.{}", quote::name(database), quote::word(&part.name));
         // Of a routine the mode comes before the statement.
         let columns = if part.is_table() { 2 } else { 3 };

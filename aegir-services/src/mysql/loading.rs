@@ -17,7 +17,7 @@ use super::session::Session;
 use super::{Access, Grant, quote};
 
 /// How a whole dump ends; one cut short does not.
-const TRAILER: &str = "-- Dump completed";
+pub(super) const TRAILER: &str = "-- Dump completed";
 
 /// No server takes larger packets.
 const LARGEST_PACKET: u64 = 1 << 30;

@@ -11,8 +11,11 @@ use super::dump::{self, Salvage, salvage_hint};
 use super::fault::explain;
 use super::left_out::{self, LeftOut};
 use super::loading::{Loader, packet};
+use super::others::Writer;
 use super::session::Session;
-use super::{Access, Config, DropDatabase, DropUser, DumpDatabase, HoldUser, ProveDump, encryption, provide};
+use super::{
+    Access, Config, DropDatabase, DropUser, DumpDatabase, Exact, HoldUser, ProveDump, encryption, exact, globals, others, provide,
+};
 
 /// The database is there, and its users have their passwords and rights.
 pub(super) async fn verify_site(config: &Config, site: &SiteContext, cx: &PlanContext<'_>) -> Result<Plan> {
@@ -58,7 +61,17 @@ pub(super) async fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_
     let admin = config.access(&site.db)?;
     let mut session = admin.connect(cx).await?;
     let beside = *into.server == site.db.name;
-    let parts = left_out::look(&mut session, &admin, &database.name, (!beside).then_some(&database.user), into.notes.is_some()).await?;
+    let (exact, parts) = match exists(&mut session, &database.name, &admin).await? {
+        true => {
+            globals::require_uncut(&mut session, &admin).await?;
+            no_other_writes(&mut session, &admin, site, into.notes.is_some(), cx).await?;
+            let dumper = (!beside).then_some(&database.user);
+            let (exact, mut parts) = exact::look(&mut session, &admin, &database.name).await?;
+            parts.extend(left_out::look(&mut session, &admin, &database.name, dumper, into.notes.is_some()).await?);
+            (exact, parts)
+        }
+        false => (Exact::default(), vec![LeftOut::all(&database.name, &admin.server)]),
+    };
     let words: Vec<String> = parts.iter().map(LeftOut::in_words).collect();
     let salvage = match into.notes {
         None if parts.is_empty() => None,
@@ -77,7 +90,7 @@ pub(super) async fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_
     };
     let access = if beside { admin.clone() } else { own_access(config, site, &mut session, &admin, cx).await? };
     let packet = packet(&mut session, &admin).await?;
-    let dump = DumpDatabase { access, database: database.name.clone(), into: into.file.to_owned(), packet, salvage };
+    let dump = DumpDatabase { access, database: database.name.clone(), into: into.file.to_owned(), packet, exact, salvage };
     let (server, owner) = (into.server, Owner::from(&site.site));
     let plan = Plan::empty().then_named(dump::step(&database.name), server, &owner, &dump)?;
     if into.notes.is_some() {
@@ -86,6 +99,27 @@ pub(super) async fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_
     let scratch = DatabaseName::parse(&format!("{}_proof", database.name.as_str().get(..58).unwrap_or(database.name.as_str())))?;
     let loader = loader(config, &admin, &mut session, site, into, cx).await?;
     plan.then(&site.db.name, &owner, &ProveDump { access: admin, database: database.name.clone(), scratch, loader })
+}
+
+/// Refuses while accounts that are not the site's may write there, and names what takes that from them. What cannot be
+/// taken without taking more is for a person to know.
+async fn no_other_writes(session: &mut Session, admin: &Access, site: &SiteContext, go_on: bool, cx: &PlanContext<'_>) -> Result<()> {
+    let writers = others::look(session, admin, &site.site.database).await?;
+    let said = |writer: &Writer| format!("{} may write to {}", writer.account, writer.on);
+    let (named, general): (Vec<&Writer>, Vec<&Writer>) = writers.iter().partition(|writer| writer.revoke.is_some() && !go_on);
+    for writer in general {
+        cx.warn(format!("{}: what it writes while the site is archived is lost", said(writer)));
+    }
+    if named.is_empty() {
+        return Ok(());
+    }
+    let error = Error::refused(format!("others than the site may write to its database {}", site.site.database.name))
+        .context("server", &site.db.name)
+        .context("database", &site.site.database.name)
+        .context("site", &site.site.uri)
+        .because(named.iter().map(|writer| said(writer)).collect::<Vec<_>>().join("\n"));
+    let hint = |error: Error, revoke: &String| error.hint(format!("on {}, in mysql: {revoke}", site.db.name));
+    Err(named.iter().filter_map(|writer| writer.revoke.as_ref()).fold(error, hint))
 }
 
 /// As the site connects from its web server.
@@ -132,10 +166,17 @@ pub(super) async fn delete_site(config: &Config, site: &SiteContext, dump: Dump<
     let access = config.access(&site.db)?;
     // Refused now rather than half-way: a database server that does not answer, or lets nobody drop.
     let mut session = access.connect(cx).await?;
+    globals::require_writable(&mut session, &access).await?;
     let loader = loader(config, &access, &mut session, site, dump, cx).await?;
     let database = &site.site.database;
     let (server, owner) = (&site.db.name, Owner::from(&site.site));
-    let gone = DropDatabase { access: access.clone(), database: database.name.clone(), loader };
+    let gone = DropDatabase {
+        access: access.clone(),
+        database: database.name.clone(),
+        loader,
+        hosts: database.grants.clone(),
+        whole: dump.notes.is_none(),
+    };
     let mut plan = match dump.notes {
         None => Plan::empty().then(server, &owner, &gone)?,
         Some(_) => Plan::empty().finally(server, &owner, &gone)?,

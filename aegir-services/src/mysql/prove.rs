@@ -1,18 +1,20 @@
-//! Proves a dump by loading it into a scratch database and counting, where that is cheap.
+//! Proves a dump by loading it into a scratch database and comparing what is in there, where that is cheap.
 //!
-//! The rule: a dump of at most 16 MiB is loaded, a larger one is only known to be whole. Whoever held the site still before
-//! it was dumped sees every difference as a fault of the dump.
+//! The rule: a dump of at most 16 MiB is loaded, and every row compared by a sum; in a larger one the rows of each table are
+//! counted. Whoever held the site still before it was dumped sees every difference as a fault of the dump.
 
 use aegir_core::action::{Action, Claims, Context};
 use aegir_core::name::{DatabaseName, ServerName};
 use aegir_core::plan::{Change, Diff};
 use aegir_core::{Error, Result};
 
+use super::content::Content;
 use super::database::{COLLATION, exists, require_own, resource};
+use super::dump::salvageable;
 use super::fault::explain;
 use super::loading::Loader;
 use super::session::Session;
-use super::{Access, quote};
+use super::{Access, content, quote};
 
 /// Larger dumps are not loaded.
 const CHEAP: u64 = 16 << 20;
@@ -40,40 +42,23 @@ impl ProveDump {
         self.run(session, &format!("DROP DATABASE IF EXISTS {}", quote::name(&self.scratch))).await
     }
 
-    /// What is in a database: each thing with its kind, each table with its rows.
-    async fn content(&self, session: &mut Session, database: &DatabaseName) -> Result<Vec<String>> {
-        let schema = quote::literal(database.as_str())?;
-        let things = [
-            ("table", "TABLE_NAME", "TABLES", "TABLE_SCHEMA"),
-            ("trigger", "TRIGGER_NAME", "TRIGGERS", "TRIGGER_SCHEMA"),
-            ("routine", "ROUTINE_NAME", "ROUTINES", "ROUTINE_SCHEMA"),
-            ("event", "EVENT_NAME", "EVENTS", "EVENT_SCHEMA"),
-        ];
-        let list = things.map(|(kind, name, list, column)| {
-            format!("SELECT CONCAT('{kind} ', {name}) AS thing FROM information_schema.{list} WHERE {column} = {schema}")
-        });
-        let explained = |f| explain(&self.access, &f).context("database", database);
-        let mut found = session.column(&format!("{} ORDER BY thing", list.join(" UNION ALL "))).await.map_err(explained)?;
-        let tables =
-            format!("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} AND TABLE_TYPE = 'BASE TABLE'");
-        let counts: Vec<String> = session
-            .column(&tables)
-            .await
-            .map_err(explained)?
-            .iter()
-            .map(|table| {
-                Ok(format!(
-                    "SELECT CONCAT({}, ' ', COUNT(*)) AS thing FROM {}.{}",
-                    quote::literal(&format!("rows of {table}:"))?,
-                    quote::name(database),
-                    quote::word(table)
-                ))
-            })
-            .collect::<Result<_>>()?;
-        if !counts.is_empty() {
-            found.extend(session.column(&format!("{} ORDER BY thing", counts.join(" UNION ALL "))).await.map_err(explained)?);
-        }
-        Ok(found)
+    async fn content(&self, session: &mut Session, database: &DatabaseName, thoroughly: bool) -> Result<Content> {
+        content::look(session, &self.access, database, thoroughly).await
+    }
+
+    /// Loads it, and returns what it then lacks.
+    async fn compare(&self, cx: &Context, session: &mut Session) -> Result<Option<String>> {
+        self.drop_scratch(cx, session).await?;
+        self.run(session, &format!("CREATE DATABASE {} CHARACTER SET utf8mb4 COLLATE {COLLATION}", quote::name(&self.scratch))).await?;
+        let compared = match self.loader.load(cx, &self.access, session, &self.scratch).await {
+            Ok(()) => match self.content(session, &self.database, true).await {
+                Ok(wanted) => self.content(session, &self.scratch, true).await.map(|found| wanted.missing_in(&found)),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        self.drop_scratch(cx, session).await?;
+        compared
     }
 }
 
@@ -104,32 +89,36 @@ impl Action for ProveDump {
     }
 
     fn diff(&self, _cx: &Context, (): &()) -> Result<Diff> {
-        Ok(Diff::new(Change::Run, format!("? {} loads into an empty database, if it is small\n", self.loader.dump)))
+        Ok(Diff::new(
+            Change::Run,
+            format!("? {} holds what is there, and loads into an empty database, if it is small\n", self.loader.dump),
+        ))
     }
 
     async fn apply(&self, cx: &Context, (): &()) -> Result<()> {
         let holder = cx.other_server(&self.loader.server).await?;
-        if holder.stat(&self.loader.dump).await?.is_none_or(|dump| dump.size > CHEAP) {
-            return Ok(());
-        }
+        let is_small = holder.stat(&self.loader.dump).await?.is_some_and(|dump| dump.size <= CHEAP);
         let mut session = self.access.connect(cx).await?;
-        self.drop_scratch(cx, &mut session).await?;
-        self.run(&mut session, &format!("CREATE DATABASE {} CHARACTER SET utf8mb4 COLLATE {COLLATION}", quote::name(&self.scratch)))
-            .await?;
-        let loaded = self.loader.load(cx, &self.access, &mut session, &self.scratch).await;
-        let compared = match loaded {
-            Ok(()) => Ok((self.content(&mut session, &self.database).await?, self.content(&mut session, &self.scratch).await?)),
-            Err(error) => Err(error),
+        let lacks = if is_small {
+            self.compare(cx, &mut session).await?
+        } else {
+            let wanted = self.content(&mut session, &self.database, false).await?;
+            wanted.rows_missing_in(&content::rows_in(&*holder, &self.loader.dump).await?)
         };
-        self.drop_scratch(cx, &mut session).await?;
-        let (wanted, found) = compared?;
-        match wanted.iter().find(|thing| !found.contains(thing)) {
+        match lacks {
             None => Ok(()),
-            Some(thing) => Err(Error::failed(format!("the dump of {} does not hold what is there", self.database))
-                .context("server", &self.loader.server)
-                .context("file", &self.loader.dump)
-                .because(format!("{} has {thing}, what was loaded has not", self.database))
-                .hint("somebody still writes there: `mysql -e 'SHOW PROCESSLIST'` on the database server shows who; then try again")),
+            Some(what) => Err(salvageable(
+                cx,
+                Error::failed(format!("the dump of {} does not hold what is there", self.database))
+                    .context("server", &self.loader.server)
+                    .context("database", &self.database)
+                    .context("file", &self.loader.dump)
+                    .because(format!("{}: {what}", self.database))
+                    .hint(format!(
+                        "if somebody still writes there, try again without: on {}: `mysql -e 'SHOW PROCESSLIST'` shows who is connected",
+                        self.access.server
+                    )),
+            )),
         }
     }
 

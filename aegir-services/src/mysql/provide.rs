@@ -11,7 +11,7 @@ use super::config::LOCALHOST;
 use super::database::{exists, resource};
 use super::fault::explain;
 use super::session::Session;
-use super::{Access, Config, CreateDatabase, CreateUser, Grant, encryption, quote, seen};
+use super::{Access, Config, CreateDatabase, CreateUser, Grant, encryption, globals, quote, seen};
 
 /// By number: PHP takes `localhost` for Debian's socket, which may be another server's.
 const LOOPBACK: &str = "127.0.0.1";
@@ -19,6 +19,7 @@ const ATTEMPTS: u32 = 100;
 
 pub(super) async fn plan(config: &Config, owner: &Owner, uri: &SiteUri, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
     let access = config.access(db)?;
+    globals::require_writable(&mut access.connect(cx).await?, &access).await?;
     let name = free_name(uri, &access, cx).await?;
     let user = DatabaseUser::parse(name.as_str().get(..32).unwrap_or(name.as_str()))?;
     let (host, grants) = reach(config, web, db, cx).await?;
