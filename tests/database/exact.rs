@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use aegir_testkit::database::sql;
+use aegir_testkit::database::{fail_after_drop, sql};
 
 use crate::fleet;
 
@@ -22,7 +22,7 @@ fn f4_a_limit_of_the_server_cuts_no_archive() {
     sql(host, "SET GLOBAL sql_select_limit = DEFAULT");
     // The rest of it the dump itself has to stand.
     let deleted = fleet.aegir(["site", "delete", "one.example.com", "--dry-run"]);
-    let taken_back = aegir_testkit::database::fail_after_drop(&fleet, "one.example.com");
+    let taken_back = fail_after_drop(&fleet, "one.example.com");
     sql(
         host,
         "SET GLOBAL wait_timeout = DEFAULT, GLOBAL sql_mode = DEFAULT, GLOBAL autocommit = DEFAULT, GLOBAL completion_type = DEFAULT",
@@ -54,7 +54,7 @@ fn f4_the_rows_of_a_large_dump_are_counted() {
     assert!(lacking.stderr.contains("its table big has 1200 rows, the dump has 1199"), "{}", lacking.stderr);
     assert_eq!(fleet.page("one.example.com").status, 200);
     // Nothing is missing of a whole one.
-    let whole = aegir_testkit::database::fail_after_drop(&fleet, "one.example.com");
+    let whole = fail_after_drop(&fleet, "one.example.com");
     assert_eq!(whole.status, 1, "{}", whole.stderr);
     assert_eq!(sql(host, "SELECT COUNT(*) FROM oneexamplecom.big").trim(), "1200");
     sql(host, "DROP TABLE oneexamplecom.big");
@@ -149,6 +149,60 @@ fn f22_what_others_write_is_not_lost() {
     assert_eq!(late.status, 1, "{}", late.stderr);
     assert!(late.stderr.contains("rows, the dump has 0"), "{}", late.stderr);
     sql(host, "DROP TABLE oneexamplecom.rows_of_crm; DROP USER crm@localhost, sees@localhost, late@localhost");
+}
+
+/// F32: neither the dump nor its proof fills a disk.
+#[test]
+fn f32_a_disk_is_not_filled_by_an_archive() {
+    let fleet = fleet();
+    let (host, fake) = (&fleet.host, "/usr/local/bin/stat");
+    sql(
+        host,
+        "USE oneexamplecom; CREATE TABLE wide (id INT PRIMARY KEY, t TEXT); INSERT INTO wide SELECT seq, REPEAT('x', 9000) FROM seq_1_to_1200; ANALYZE TABLE wide",
+    );
+    host.write(fake, "#!/bin/sh\ncase $* in *--file-system*/var/lib/mysql*) echo 1000 4096 ;; *--file-system*backups*) cat /tmp/free ;; *) exec /usr/bin/stat \"$@\" ;; esac\n");
+    host.write("/tmp/free", "1000 4096\n");
+    host.exec(["chmod", "755", fake]).ok();
+    let refused = fleet.aegir(["site", "delete", "one.example.com", "--yes"]);
+    host.write("/tmp/free", "100000 4096\n");
+    sql(host, "SET GLOBAL general_log_file = '/tmp/statements', GLOBAL general_log = 1");
+    let taken_back = fail_after_drop(&fleet, "one.example.com");
+    sql(host, "SET GLOBAL general_log = 0; DROP TABLE oneexamplecom.wide");
+    let statements = host.read("/tmp/statements");
+    host.exec(["rm", fake, "/tmp/free", "/tmp/statements"]).ok();
+    assert_eq!(refused.status, 8, "{}", refused.stderr);
+    assert!(refused.stderr.contains("no room for the dump") && refused.stderr.contains("3 MiB are free"), "{}", refused.stderr);
+    assert_eq!(taken_back.status, 1, "{}", taken_back.stderr);
+    assert!(
+        statements.contains("DROP DATABASE") && !statements.contains("CREATE DATABASE `oneexamplecom_proof`"),
+        "a second copy was made"
+    );
+}
+
+/// F24: accounts that are locked, or whose password has expired.
+#[test]
+fn f24_an_account_that_is_locked_is_named_or_mended() {
+    let fleet = fleet();
+    let host = &fleet.host;
+    for state in ["ACCOUNT LOCK", "PASSWORD EXPIRE"] {
+        sql(host, &format!("ALTER USER oneexamplecom@localhost {state}"));
+        let verified = fleet.aegir(["site", "verify", "one.example.com"]);
+        assert!(verified.success() && !verified.stderr.contains("nothing to change"), "{state}: {}", verified.stderr);
+        assert_eq!(fleet.page("one.example.com").status, 200, "{state}");
+        let again = fleet.aegir(["site", "verify", "one.example.com"]);
+        assert!(again.stderr.contains("nothing to change"), "{state}: {}", again.stderr);
+        // The administrator itself.
+        let made = sql(host, "SHOW CREATE USER aegir@localhost");
+        sql(host, &format!("ALTER USER aegir@localhost {state}"));
+        let (refused, doctor) = (fleet.aegir(["site", "verify", "one.example.com"]), fleet.aegir(["doctor", "server_master"]));
+        sql(host, &made.replacen("CREATE USER", "ALTER USER", 1));
+        sql(host, "ALTER USER aegir@localhost ACCOUNT UNLOCK");
+        assert_eq!(refused.status, 8, "{state}: {}", refused.stderr);
+        let hint = if state == "ACCOUNT LOCK" { "ACCOUNT UNLOCK" } else { "aegir init" };
+        assert!(refused.stderr.contains(hint), "{state}: {}", refused.stderr);
+        assert!(doctor.stdout.contains("db.reachable") && doctor.stdout.contains("web."), "{state}: {} {}", doctor.stdout, doctor.stderr);
+        fleet.aegir(["site", "verify", "one.example.com"]).ok();
+    }
 }
 
 /// F6: a server that takes no changes is told before a site is begun there.

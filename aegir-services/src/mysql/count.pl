@@ -22,7 +22,8 @@ while (my $line = <$dump>) {
         if ($line =~ /\G\)/gc) { $depth--; next }
         if ($line =~ /\G;/gc) { undef $table if !$depth; last if !defined $table; next }
         $line =~ /\G'/gc;
-        while ($line =~ /\G[^'\\]+/gc or $line =~ /\G\\./gcs or $line =~ /\G''/gc) { }
+        # Of a group a regular expression repeats no more than some 32000.
+        1 while $line =~ /\G(?:[^'\\]++|\\.|''){1,30000}+/gcs;
         $line =~ /\G'/gc or die "$file: a value has no end\n";
     }
 }

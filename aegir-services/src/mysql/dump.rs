@@ -56,7 +56,7 @@ impl DumpDatabase {
             .context("database", &self.database)
             .context("file", &self.into);
         let error = match number::of(said) {
-            Some(1045 | 1698 | 1130 | 4151) => error.hint(format!(
+            Some(1045 | 1698 | 1130 | 4151 | 3118 | 1820 | 1862) => error.hint(format!(
                 "{} cannot log in; if it is the site's own user, `aegir site verify` of the site sets it right",
                 self.access.user
             )),

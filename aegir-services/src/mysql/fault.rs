@@ -35,6 +35,10 @@ const TOO_MANY: u16 = 1040;
 const POLICY: &[u16] = &[1819, 1290];
 /// 1205 somebody else holds a lock, for longer than was waited · 1213 two hold what the other one wants.
 const LOCKED: &[u16] = &[1205, 1213];
+/// 4151 MariaDB's, 3118 MySQL's word for an account that is locked · 1820 the password has expired · 1862 so long ago that it
+/// cannot even be set.
+const ACCOUNT_LOCKED: &[u16] = &[4151, 3118];
+const EXPIRED: &[u16] = &[1820, 1862];
 /// 1969 MariaDB's, 3024 MySQL's limit of time · 1104 that of rows.
 const LIMITED: &[u16] = &[1969, 3024, 1104];
 /// MySQL's word for what MariaDB calls a denied access.
@@ -120,12 +124,16 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
     let server = &access.server;
     let error = match fault {
         Fault::Refused { number, .. } if WRONG_PASSWORD.contains(number) => {
-            Error::refused(format!("the database server on {server} denies access to {}: wrong password", access.user)).hint(
-                match server.as_str() {
-                    ServerName::MASTER => "as root: `aegir init`, which sets the administrator's password anew".to_owned(),
-                    name => format!("as root there: the script that `aegir server bootstrap {name}` prints makes the administrator"),
-                },
-            )
+            Error::refused(format!("the database server on {server} denies access to {}: wrong password", access.user))
+                .hint(new_password(server))
+        }
+        Fault::Refused { number, .. } if ACCOUNT_LOCKED.contains(number) => {
+            Error::refused(format!("the database server on {server} denies access to {}: its account is locked", access.user))
+                .hint(format!("on {server}, as root in mysql: ALTER USER '{}'@'localhost' ACCOUNT UNLOCK", access.user))
+        }
+        Fault::Refused { number, .. } if EXPIRED.contains(number) => {
+            Error::refused(format!("the database server on {server} denies access to {}: its password has expired", access.user))
+                .hint(new_password(server))
         }
         Fault::Refused { number, .. } if *number == NEEDS_TLS => {
             Error::refused(format!("the database server on {server} takes encrypted connections only"))
@@ -184,6 +192,14 @@ pub(super) fn explain(access: &Access, fault: &Fault) -> Error {
     error.context("server", server).because(fault.in_words())
 }
 
+/// What gives the administrator a password that works.
+fn new_password(server: &ServerName) -> String {
+    match server.as_str() {
+        ServerName::MASTER => "as root: `aegir init`, which sets the administrator's password anew".to_owned(),
+        name => format!("as root there: the script that `aegir server bootstrap {name}` prints makes the administrator"),
+    }
+}
+
 /// A server that takes no changes: a copy of another one, or one that an operator closed.
 pub(super) fn read_only(server: &ServerName) -> Error {
     Error::refused(format!("the database server on {server} is read-only"))
@@ -196,7 +212,7 @@ pub(super) fn read_only(server: &ServerName) -> Error {
 /// What mends what a client met, by the number of the error.
 pub(super) fn number_hint(number: u16, database: &str) -> Option<String> {
     Some(match number {
-        _ if WRONG_PASSWORD.contains(&number) || number == HOST_NOT_ALLOWED => {
+        _ if [WRONG_PASSWORD, ACCOUNT_LOCKED, EXPIRED].concat().contains(&number) || number == HOST_NOT_ALLOWED => {
             format!("if it is the site's own user that cannot log in to {database}, `aegir site verify` of the site sets it right")
         }
         1044 | 1142 | 1227 | 1370 | 1410 => format!("it wants more than the site may: only what is in {database} itself is loaded"),

@@ -31,6 +31,7 @@ mod quote;
 mod rights;
 mod seen;
 mod session;
+mod space;
 mod user;
 
 pub use access::{Access, Tls};

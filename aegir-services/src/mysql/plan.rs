@@ -5,6 +5,7 @@ use aegir_core::name::{DatabaseName, GrantHost};
 use aegir_core::plan::Plan;
 use aegir_core::service::{Dump, PlanContext};
 use aegir_core::{Error, Result};
+use camino::Utf8Path;
 
 use super::database::exists;
 use super::dump::{self, Salvage, salvage_hint};
@@ -13,8 +14,9 @@ use super::left_out::{self, LeftOut};
 use super::loading::{Loader, packet};
 use super::others::Writer;
 use super::session::Session;
+use super::space::Size;
 use super::{
-    Access, Config, DropDatabase, DropUser, DumpDatabase, Exact, HoldUser, ProveDump, encryption, exact, globals, others, provide,
+    Access, Config, DropDatabase, DropUser, DumpDatabase, Exact, HoldUser, ProveDump, encryption, exact, globals, others, provide, space,
 };
 
 /// The database is there, and its users have their passwords and rights.
@@ -64,6 +66,7 @@ pub(super) async fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_
     let (exact, parts) = match exists(&mut session, &database.name, &admin).await? {
         true => {
             globals::require_uncut(&mut session, &admin).await?;
+            room(&mut session, &admin, site, into, cx).await?;
             no_other_writes(&mut session, &admin, site, into.notes.is_some(), cx).await?;
             let dumper = (!beside).then_some(&database.user);
             let (exact, mut parts) = exact::look(&mut session, &admin, &database.name).await?;
@@ -99,6 +102,20 @@ pub(super) async fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_
     let scratch = DatabaseName::parse(&format!("{}_proof", database.name.as_str().get(..58).unwrap_or(database.name.as_str())))?;
     let loader = loader(config, &admin, &mut session, site, into, cx).await?;
     plan.then(&site.db.name, &owner, &ProveDump { access: admin, database: database.name.clone(), scratch, loader })
+}
+
+/// Refuses a dump that would fill the disk that it is written to.
+async fn room(session: &mut Session, admin: &Access, site: &SiteContext, into: Dump<'_>, cx: &PlanContext<'_>) -> Result<()> {
+    let needed = Size::look(session, admin, &site.site.database.name).await?.dumped();
+    let Some(directory) = into.file.parent().and_then(Utf8Path::parent) else { return Ok(()) };
+    match space::free(&cx.observe(into.server).await?.ask(&space::question(directory)).await?) {
+        Some(free) if free < needed => Err(Error::refused(format!("there is no room for the dump of {}", site.site.database.name))
+            .context("server", into.server)
+            .context("site", &site.site.uri)
+            .because(format!("it takes about {} MiB, and {} MiB are free at {directory}", needed >> 20, free >> 20))
+            .hint(format!("free some space: on {}: `df -h {directory}`", into.server))),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses while accounts that are not the site's may write there, and names what takes that from them. What cannot be

@@ -1,20 +1,22 @@
 //! Proves a dump by loading it into a scratch database and comparing what is in there, where that is cheap.
 //!
 //! The rule: a dump of at most 16 MiB is loaded, and every row compared by a sum; in a larger one the rows of each table are
-//! counted. Whoever held the site still before it was dumped sees every difference as a fault of the dump.
+//! counted, as they are where a second copy might fill the disk. Whoever held the site still before it was dumped sees every difference as a fault of the dump.
 
 use aegir_core::action::{Action, Claims, Context};
 use aegir_core::name::{DatabaseName, ServerName};
 use aegir_core::plan::{Change, Diff};
 use aegir_core::{Error, Result};
 
+use super::config::LOCALHOST;
 use super::content::Content;
 use super::database::{COLLATION, exists, require_own, resource};
 use super::dump::salvageable;
 use super::fault::explain;
 use super::loading::Loader;
 use super::session::Session;
-use super::{Access, content, quote};
+use super::space::Size;
+use super::{Access, content, quote, space};
 
 /// Larger dumps are not loaded.
 const CHEAP: u64 = 16 << 20;
@@ -44,6 +46,18 @@ impl ProveDump {
 
     async fn content(&self, session: &mut Session, database: &DatabaseName, thoroughly: bool) -> Result<Content> {
         content::look(session, &self.access, database, thoroughly).await
+    }
+
+    /// Whether there is room for a second one where the database server keeps its data; one on a machine of others is not
+    /// asked.
+    async fn has_room(&self, cx: &Context, session: &mut Session) -> Result<bool> {
+        if self.access.host != LOCALHOST {
+            return Ok(true);
+        }
+        let needed = Size::look(session, &self.access, &self.database).await?.loaded();
+        let place = session.value("SELECT @@GLOBAL.datadir").await.map_err(|f| explain(&self.access, &f))?.unwrap_or_default();
+        let free = space::free(&cx.server().run(&space::question(place.as_str().into())).await?);
+        Ok(free.is_none_or(|free| free >= needed))
     }
 
     /// Loads it, and returns what it then lacks.
@@ -99,7 +113,7 @@ impl Action for ProveDump {
         let holder = cx.other_server(&self.loader.server).await?;
         let is_small = holder.stat(&self.loader.dump).await?.is_some_and(|dump| dump.size <= CHEAP);
         let mut session = self.access.connect(cx).await?;
-        let lacks = if is_small {
+        let lacks = if is_small && self.has_room(cx, &mut session).await? {
             self.compare(cx, &mut session).await?
         } else {
             let wanted = self.content(&mut session, &self.database, false).await?;

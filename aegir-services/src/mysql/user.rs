@@ -34,7 +34,7 @@ pub struct CreateUser {
 pub struct UserBefore {
     /// The statement that makes it, password hash included; the receipt is sealed as a whole.
     created: Option<String>,
-    /// Whether it has the wanted password.
+    /// Whether it has the wanted password, and may come in with it.
     fits: bool,
 }
 
@@ -73,6 +73,14 @@ impl CreateUser {
     }
 }
 
+/// Whether nobody locked it, and its password has not been called expired.
+fn is_usable(created: &str) -> bool {
+    let (_, expiry) = created.rsplit_once(" PASSWORD EXPIRE").unwrap_or_default();
+    let is_expired =
+        created.contains(" PASSWORD EXPIRE") && ![" NEVER", " DEFAULT", " INTERVAL"].iter().any(|rule| expiry.starts_with(rule));
+    !is_expired && !created.contains(" ACCOUNT LOCK")
+}
+
 /// The hash of `mysql_native_password`, as both servers print it.
 fn native_hash(created: &str) -> Option<&str> {
     let start = created.find("'*")? + 1;
@@ -97,7 +105,7 @@ impl Action for CreateUser {
         let mut session = self.access.connect(cx).await?;
         let created = created(&mut session, &self.user, &self.host, &self.access).await?;
         let fits = match &created {
-            Some(statement) => self.fits(&mut session, statement, cx).await?,
+            Some(statement) => is_usable(statement) && self.fits(&mut session, statement, cx).await?,
             None => false,
         };
         Ok(UserBefore { created, fits })
@@ -108,7 +116,7 @@ impl Action for CreateUser {
             UserBefore { created: Some(_), .. } if self.fresh => Err(self.taken()),
             UserBefore { created: Some(_), fits: true } => Ok(Diff::same()),
             UserBefore { created: Some(_), fits: false } => {
-                Ok(Diff::new(Change::Change, format!("  database user {}@{}: password (secret)\n", self.user, self.host)))
+                Ok(Diff::new(Change::Change, format!("  database user {}@{}: password (secret), not locked\n", self.user, self.host)))
             }
             UserBefore { created: None, .. } => {
                 Ok(Diff::new(Change::Create, format!("+ database user {}@{}, password (secret)\n", self.user, self.host)))
@@ -125,7 +133,7 @@ impl Action for CreateUser {
         let identified = self.identified(cx.keyring())?;
         session.run(&format!("CREATE USER IF NOT EXISTS {identified}")).await.map_err(|f| self.explain(&f))?;
         if before.created.is_some() && !before.fits {
-            session.run(&format!("ALTER USER {identified}")).await.map_err(|f| self.explain(&f))?;
+            session.run(&format!("ALTER USER {identified} ACCOUNT UNLOCK")).await.map_err(|f| self.explain(&f))?;
         }
         Ok(())
     }
@@ -154,6 +162,19 @@ impl Action for CreateUser {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_locked_or_expired_account_is_of_no_use() {
+        let usable = |end: &str| is_usable(&format!("CREATE USER `a`@`b` IDENTIFIED BY PASSWORD '*2B'{end}"));
+        assert!(
+            usable("")
+                && usable(" PASSWORD EXPIRE NEVER")
+                && usable(" REQUIRE NONE PASSWORD EXPIRE DEFAULT ACCOUNT UNLOCK PASSWORD HISTORY DEFAULT")
+        );
+        assert!(
+            !usable(" ACCOUNT LOCK") && !usable(" PASSWORD EXPIRE") && !usable(" PASSWORD EXPIRE ACCOUNT UNLOCK PASSWORD HISTORY DEFAULT")
+        );
+    }
 
     #[test]
     fn finds_the_plain_hash_in_the_words_of_both_servers() {
