@@ -130,3 +130,78 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::mysql::MySqlSslMode;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn send(to: &mut TcpStream, number: u8, body: &[u8]) -> std::io::Result<()> {
+        let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+        to.write_all(&[&length[..3], &[number], body].concat()).await
+    }
+
+    async fn receive(from: &mut TcpStream) -> std::io::Result<(u8, Vec<u8>)> {
+        let head = from.read_u32_le().await?;
+        let mut body = vec![0; usize::try_from(head & 0x00ff_ffff).unwrap()];
+        from.read_exact(&mut body).await?;
+        Ok((head.to_le_bytes()[3], body))
+    }
+
+    /// Greets, lets everybody in, takes each `SET`, and answers anything else with rows without end.
+    async fn endless(mut client: TcpStream) -> std::io::Result<()> {
+        const FINE: &[u8] = b"\0\0\0\x02\0\0\0";
+        let greeting = [
+            b"\x0a5.5.5-10.11.19-MariaDB\0\x07\0\0\0abcdefgh\0\x09\xa2\x2d\x02\0\x0a\0\x15".as_slice(),
+            &[0; 10],
+            b"ijklmnopqrst\0mysql_native_password\0",
+        ];
+        send(&mut client, 0, &greeting.concat()).await?;
+        let (number, _) = receive(&mut client).await?;
+        send(&mut client, number + 1, FINE).await?;
+        loop {
+            let (mut number, query) = receive(&mut client).await?;
+            if query[0] != 3 || query[1..].starts_with(b"SET") {
+                send(&mut client, number + 1, FINE).await?;
+                continue;
+            }
+            let column = b"\x03def\0\0\0\x01a\x01a\x0c\x2d\0\xff\0\0\0\xfd\0\0\0\0\0";
+            for body in [b"\x01".as_slice(), column, b"\xfe\0\0\x02\0"] {
+                number += 1;
+                send(&mut client, number, body).await?;
+            }
+            let row = [b"\xfc\x60\xea".as_slice(), &[b'x'; 60000]].concat();
+            loop {
+                number = number.wrapping_add(1);
+                send(&mut client, number, &row).await?;
+            }
+        }
+    }
+
+    /// F17: the memory of who asks is not the server's to fill.
+    #[tokio::test]
+    async fn f17_an_answer_without_end_is_not_read_to_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (client, _) = listener.accept().await.unwrap();
+            endless(client).await
+        });
+        let options = MySqlConnectOptions::new()
+            .host("127.0.0.1")
+            .port(port)
+            .username("u")
+            .ssl_mode(MySqlSslMode::Disabled)
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .timezone(None);
+        let mut session = Session::open(options, None, Duration::from_secs(10)).await.unwrap();
+        assert_eq!(session.column("SELECT VERSION()").await, Err(Fault::Endless(ANSWER)));
+        // And who goes on asking does not read the rest of it.
+        let again = tokio::time::timeout(Duration::from_secs(5), session.run("SELECT 1")).await.unwrap();
+        assert_eq!(again, Err(Fault::Endless(ANSWER)));
+    }
+}
