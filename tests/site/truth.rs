@@ -41,8 +41,6 @@ fn f10_a_broken_site_is_told(aegir: &Installation) {
         says(&aegir.aegir(VERIFY), 8, &["visitors get no good page", "http://one.example.com/: status 500", "aegir site login"]);
         says(&aegir.aegir(LOGIN), 1, cause);
     };
-    let tasks = || aegir.json(["task", "list"])["items"].as_array().map(Vec::len);
-    let before = tasks();
     for file in ["/var/aegir/config/includes/global.inc".to_owned(), format!("{SITE}/local.settings.php")] {
         aegir.host.write(&file, "<?php\n\nthis is broken\n");
         broken(&[&format!("{file}, line 3"), &format!("look at line 3 of {file} on server_master")]);
@@ -55,7 +53,8 @@ fn f10_a_broken_site_is_told(aegir: &Installation) {
         }
         aegir.host.exec(["rm", &file]).ok();
     }
-    assert_eq!(tasks(), before, "a look left a task");
+    let tasks = aegir.json(["task", "list"])["items"].take();
+    assert!(!tasks.as_array().expect("a list").iter().any(|task| task["kind"] == "site.verify"), "a look left a task: {tasks}");
     let database = aegir.json(["site", "show", "one.example.com"])["item"]["database"]["name"].as_str().expect("a name").to_owned();
     let sql = |text: &str| aegir.host.exec(["mariadb", &database, "-e", text]).ok();
     sql("RENAME TABLE wp_options TO kept");
