@@ -107,7 +107,7 @@ impl Bench {
             }
             "bash" | "sh" | "sync" | "date"
                 if command.program != "sh"
-                    || command.args.get(2).is_some_and(|n| ["pack", "sh", "changed", "unreadable"].contains(&n.as_str())) =>
+                    || command.args.get(2).is_some_and(|n| ["pack", "sh", "changed", "unreadable", "site_files"].contains(&n.as_str())) =>
             {
                 said("")
             }
