@@ -15,6 +15,7 @@ use aegir_core::task::{EnrolServer, Request, Trust};
 use aegir_core::testing::FakeServer;
 
 const HELPER: &str = "/usr/local/lib/aegir/helper";
+const COPY: &str = "/var/lib/aegir/apache/live/apache.conf";
 const LIVE: &str = "/var/aegir/config/server_master/apache.conf ";
 
 /// A machine with an Apache that can be told to refuse.
@@ -46,7 +47,13 @@ impl Machine {
             ),
             (HELPER, _) if command.args[1] == "test" => output(0, "", ""),
             (HELPER, _) => {
-                let live = world.get()?.world().into_iter().find(|line| line.starts_with(LIVE))?;
+                let live = world.get()?.world().into_iter().find(|line| line.starts_with(LIVE));
+                // Root's copy, which comes and goes with it.
+                match live {
+                    Some(_) => world.get()?.put(COPY, ""),
+                    None => world.get()?.take(COPY),
+                }
+                let live = live.unwrap_or_default();
                 *loaded.lock().ok()? =
                     live.split("X-Aegir-Configuration \"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
                 output(0, "", "")
