@@ -149,12 +149,22 @@ fn a_database_server_that_runs_is_restarted_into_the_network() {
     let said = fleet.bootstrap(db1, &["--db", "mysql"]).ok();
     assert!(said.contains("mariadb restarted"), "{said}");
     assert!(reachable().contains("denied") || reachable().contains("not allowed"), "{}", reachable());
+    // Whoever comes over the network finds a certificate, and one that an operator gives wins.
+    let certificate = |host: &Host| host.exec(["mariadb", "-Ne", "SELECT @@ssl_cert; SHOW GLOBAL STATUS LIKE 'Ssl_server_not_after'"]).ok();
+    assert!(certificate(db1).contains("/etc/mysql/aegir-cert.pem") && certificate(db1).contains("GMT"), "{}", certificate(db1));
+    assert_eq!(db1.exec(["stat", "-c", "%U %a", "/etc/mysql/aegir-key.pem"]).ok().trim(), "mysql 600");
+    assert!(fleet.bootstrap(db1, &["--db", "mysql"]).ok().contains("nothing was changed"));
+    let own = "cp /etc/mysql/aegir-cert.pem /etc/mysql/own.pem && chown mysql: /etc/mysql/own.pem &&
+        printf '[mysqld]\nssl_cert = /etc/mysql/own.pem\n' >/etc/mysql/mariadb.conf.d/70-own.cnf && service mariadb restart";
+    db1.exec(["sh", "-c", own]).ok();
+    assert!(certificate(db1).contains("/etc/mysql/own.pem"), "{}", certificate(db1));
 
     // The master's own server only when it is told so; root does what data says.
     assert!(!fleet.host.exists(FILE));
     fleet.aegir(["server", "edit", "server_master", "--set", "db.listen=*"]).ok();
     fleet.init().ok();
     assert!(fleet.host.exists(FILE));
+    assert!(certificate(&fleet.host).contains("GMT"), "{}", certificate(&fleet.host));
     assert!(fleet.init().stderr.contains("nothing to change"));
     assert!(fleet.aegir(["server", "verify", "server_master"]).success());
 }

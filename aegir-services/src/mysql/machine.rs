@@ -1,4 +1,4 @@
-//! What a bare machine needs for MariaDB, and one that has MySQL: packages, and an administrator for Aegir. Data, for `init` and `bootstrap`.
+//! What a bare machine needs for MariaDB, and one that has MySQL: packages, an administrator for Aegir, a certificate. Data, for `init` and `bootstrap`.
 
 use aegir_core::Result;
 use aegir_core::action::Answers;
@@ -55,6 +55,8 @@ pub(super) fn preparation(config: &Config, server: &Server) -> Result<Preparatio
             test: Vec::new(),
             service: Some(service.clone()),
         }];
+        wanted.packages.push("openssl".to_owned());
+        wanted.fed = vec![certificate()];
     }
     let socket = config.socket.as_deref().unwrap_or(SOCKET);
     wanted.services = vec![SystemService {
@@ -67,10 +69,50 @@ pub(super) fn preparation(config: &Config, server: &Server) -> Result<Preparatio
         ports: Vec::new(),
     }];
     if remote {
-        wanted.fed = vec![administrator_by_socket(&server.user, words(AS_ROOT))?];
+        wanted.fed.insert(0, administrator_by_socket(&server.user, words(AS_ROOT))?);
     }
     Ok(wanted)
 }
+
+/// A certificate for a server that others connect to, where it has none: Debian 12's MariaDB encrypts nothing without. It signs
+/// itself, so it keeps out who listens, and not who stands between; an operator's own, in a file read later, wins.
+fn certificate() -> Fed {
+    Fed {
+        what: "a certificate of the database server".to_owned(),
+        program: vec!["sh".to_owned()],
+        ask: HAS_CERTIFICATE.to_owned(),
+        answer: "1".to_owned(),
+        make: MAKE_CERTIFICATE.to_owned(),
+        unmake: format!("rm -f {TLS} {KEY} {CERTIFICATE}\nservice mariadb restart\n"),
+        locked: String::new(),
+        unlock: String::new(),
+    }
+}
+
+/// Read behind Debian's own files, and before those that an operator adds.
+const TLS: &str = "/etc/mysql/mariadb.conf.d/51-aegir-tls.cnf";
+const KEY: &str = "/etc/mysql/aegir-key.pem";
+const CERTIFICATE: &str = "/etc/mysql/aegir-cert.pem";
+
+const HAS_CERTIFICATE: &str = r#"q="SHOW GLOBAL STATUS LIKE 'Ssl_server_not_after'"
+case $(mysql --no-defaults --protocol=socket --socket=/run/mysqld/mysqld.sock --user=root --batch --skip-column-names --execute="$q") in
+*GMT*) echo 1 ;;
+*) echo 0 ;;
+esac
+"#;
+
+const MAKE_CERTIFICATE: &str = r#"set -e
+cd /etc/mysql
+[ -d mariadb.conf.d ] || exit 0
+umask 077
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=$(uname -n)" \
+    -keyout aegir-key.pem -out aegir-cert.pem 2>/dev/null
+chown mysql: aegir-key.pem aegir-cert.pem
+umask 022
+printf '# Written by Aegir: what crosses the network is encrypted.\n[mysqld]\nssl_cert = %s\nssl_key = %s\n' \
+    /etc/mysql/aegir-cert.pem /etc/mysql/aegir-key.pem >mariadb.conf.d/51-aegir-tls.cnf
+service mariadb restart
+"#;
 
 /// Each kind of server reads its own words, and takes the other's for a comment.
 const BY_SOCKET: &str = "/*M!100000 IDENTIFIED VIA unix_socket */ /*!80000 IDENTIFIED WITH auth_socket */";
