@@ -184,7 +184,11 @@ fn look(planned: &Planned, args: &ChangeArgs, session: &Session) -> Result<u8> {
         return Ok(exit::DONE);
     };
     save(file, &session.aegir.save_plan(planned)?)?;
-    ui.say(Text::from("saved, nothing was changed; next: ") + ui.err.cyan(&format!("aegir apply {file}")));
+    let next = match &planned.confirm {
+        Some(confirm) => format!("aegir apply {file} --confirm {}", confirm.name),
+        None => format!("aegir apply {file}"),
+    };
+    ui.say(Text::from("saved, nothing was changed; next: ") + ui.err.cyan(&next));
     Ok(exit::DONE)
 }
 
@@ -199,7 +203,8 @@ fn save(file: &Utf8Path, text: &str) -> Result<()> {
 /// Shows what will happen and wants it typed: yes, or the name of what is live. Where nobody can be asked, names the flag.
 async fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session, signals: &mut Signals) -> Result<()> {
     let ui = &session.ui;
-    let wanted = planned.confirm.as_deref();
+    let wanted = planned.confirm.as_ref().map(|confirm| confirm.name.as_str());
+    let why = planned.confirm.as_ref().map(|confirm| confirm.why.as_str()).unwrap_or_default();
     let confirmed = match (wanted, args.confirm.as_deref()) {
         (None, _) => args.yes,
         (Some(name), Some(given)) if given == name => true,
@@ -213,7 +218,7 @@ async fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session, signal
     }
     if !std::io::stdin().is_terminal() || ui.json {
         let hint = match wanted {
-            Some(name) => format!("it is in production, or nothing is kept of it: add `--confirm {name}`"),
+            Some(name) => format!("{why}: add `--confirm {name}`"),
             None => "add `--yes`; `--dry-run` shows what would be done".to_owned(),
         };
         return Err(Error::invalid(format!("{}: nobody can be asked here", planned.title)).hint(hint));
@@ -223,7 +228,7 @@ async fn confirm(planned: &Planned, args: &ChangeArgs, session: &Session, signal
     }
     ui.say(ui::summary(planned));
     match wanted {
-        Some(name) => ui.ask(&format!("{}: it is in production, or nothing is kept of it; type {name} to go on:", planned.title)),
+        Some(name) => ui.ask(&format!("{}: {why}; type {name} to go on:", planned.title)),
         None => ui.ask(&format!("{}: type yes to go on:", planned.title)),
     }
     let answer = signals.unless(typed_line()).await?;

@@ -126,6 +126,25 @@ fn what_is_written_and_not_served_is_noticed_and_mended() {
     assert!(verified.success() && verified.stderr.contains("1 step"), "{}", verified.stderr);
     assert!(aegir.page("one.example.com").body.contains("One"));
     assert!(served().contains("is in use"), "{}", served());
+    // One copy alone.
+    aegir.host.exec(["rm", "/var/lib/aegir/apache/live/vhost.d/one.example.com.conf"]).ok();
+    assert!(served().contains("vhost.d/one.example.com.conf is written"), "{}", served());
+    let plan = aegir.aegir(["site", "verify", "one.example.com", "--dry-run"]).ok();
+    assert!(plan.contains("copy of it is gone"), "{plan}");
+    aegir.aegir(["site", "verify", "one.example.com"]).ok();
+    assert!(served().contains("is in use"), "{}", served());
+    for verb in ["server verify server_master", "platform verify wp"] {
+        let run = aegir.aegir(verb.split(' '));
+        assert!(run.success() && run.stderr.contains("nothing to change"), "{verb}: {}", run.stderr);
+    }
+    // No plan shows a secret that goes.
+    let secret = aegir.host.exec(["sh", "-c", "grep -h db_passwd /var/aegir/config/*/vhost.d/one.example.com.conf"]).ok();
+    let secret = secret.split('"').nth(1).unwrap_or_default();
+    assert!(secret.len() > 8, "{secret}");
+    for verb in ["site disable one.example.com", "site delete one.example.com", "site delete one.example.com --json"] {
+        let run = aegir.aegir(verb.split(' ').chain(["--dry-run"]));
+        assert!(run.success() && !run.stdout.contains(secret) && !run.stderr.contains(secret), "{verb} shows the secret");
+    }
     assert!(aegir.aegir(["site", "verify", "one.example.com"]).stderr.contains("nothing to change"));
     // Nobody but root reads the copies.
     let read = aegir.host.exec_as("aegir", ["sh", "-c", "ls /var/lib/aegir/apache; cat /var/lib/aegir/apache/live/vhost.d/*; cat /var/lib/aegir/apache/live/vhost.d/one.example.com.conf"]);

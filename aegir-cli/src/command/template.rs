@@ -66,6 +66,6 @@ fn eject(name: &str, session: &Session) -> Result<()> {
     // Whoever wrote one in the meantime keeps theirs.
     std::fs::OpenOptions::new().write(true).create_new(true).open(&path).and_then(|mut f| f.write_all(text.as_bytes())).map_err(problem)?;
     session.ui.item("Template", || json!({ "name": name, "path": path }), || path.to_string());
-    session.ui.say("edit it, then see what changes: `aegir server verify server_master --dry-run`");
+    session.ui.say("edit it, then see what changes: verify with `--dry-run` a server, a platform or a site that it is for");
     Ok(())
 }

@@ -74,7 +74,7 @@ pub(crate) fn plan_item(planned: &Planned) -> Value {
         "counts": counts,
         "warnings": planned.warnings,
         "gone": planned.gone,
-        "confirm": planned.confirm,
+        "confirm": planned.confirm.as_ref().map(|confirm| &confirm.name),
         "steps": planned.steps.iter().enumerate().map(|(i, s)| json!({ "after_commit": i >= forward, "server": s.step.server, "owner": s.step.owner, "action": s.step.action, "summary": s.step.summary, "diff": s.diff })).collect::<Vec<_>>(),
     })
 }

@@ -99,7 +99,12 @@ impl Action for WriteFile {
         let mut diff = if old.as_deref() == Some(&wanted) {
             Diff::same()
         } else {
-            let old_shown = old.map(|bytes| self.content.redact(&String::from_utf8_lossy(&bytes), cx.keyring())).transpose()?;
+            let private = before.stat.as_ref().is_some_and(|stat| stat.mode & 0o004 == 0);
+            let shown = |bytes: Vec<u8>| match String::from_utf8_lossy(&bytes) {
+                text if private && !self.content.has_secret() => Ok(self.content.cover(&text)),
+                text => self.content.redact(&text, cx.keyring()),
+            };
+            let old_shown = old.map(shown).transpose()?;
             let text = Diff::text(self.path.as_str(), old_shown.as_deref(), Some(&self.content.shown()));
             // Equal once redacted: only a secret differs.
             if text.change == Change::Same { Diff::new(Change::Change, format!("{}: a secret changes\n", self.path)) } else { text }

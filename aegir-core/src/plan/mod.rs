@@ -7,7 +7,7 @@ mod planned;
 
 pub use branch::{Branch, Need};
 pub use diff::{Change, Diff};
-pub use planned::{Basis, Planned, PlannedStep};
+pub use planned::{Basis, Confirm, Planned, PlannedStep};
 
 use crate::action::Action;
 use crate::entity::Owner;

@@ -33,6 +33,15 @@ pub struct Basis {
     pub revisions: BTreeMap<String, u64>,
 }
 
+/// What an operator types before a plan is submitted, and why.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Confirm {
+    /// The name.
+    pub name: String,
+    /// Why, in words: `server_master is in production`.
+    pub why: String,
+}
+
 /// A plan ready to be shown, saved, or submitted.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Planned {
@@ -68,9 +77,9 @@ pub struct Planned {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<ServerName>,
     /// It destroys something on a production server, or a site that nothing can be archived of: a driver has an operator type
-    /// this name before it submits.
+    /// its name before it submits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confirm: Option<String>,
+    pub confirm: Option<Confirm>,
 }
 
 impl Planned {

@@ -3,21 +3,32 @@
 use super::Request;
 use crate::Result;
 use crate::entity::Stage;
-use crate::name::{PlatformName, ServerName};
+use crate::name::{PlatformName, ServerName, SiteUri};
+use crate::plan::Confirm;
 use crate::service::PlanContext;
 
-/// The name to type; `None` where a plain yes will do, as for what was never made.
-/// `gone` are the servers that the plan counts as gone.
-pub(super) async fn name(request: &Request, gone: &[ServerName], cx: &PlanContext<'_>) -> Result<Option<String>> {
+/// Why a deletion of what is gone, or broken, wants its name.
+const NOTHING_KEPT: &str = "nothing of it is kept";
+const SALVAGE: &str = "its archive may lack what cannot be read";
+
+impl Confirm {
+    fn new(name: &SiteUri, why: &str) -> Self {
+        Self { name: name.to_string(), why: why.to_owned() }
+    }
+}
+
+/// The name to type, and why; `None` where a plain yes will do, as for what was never made. `gone` are the servers that the plan counts as
+/// gone.
+pub(super) async fn name(request: &Request, gone: &[ServerName], cx: &PlanContext<'_>) -> Result<Option<Confirm>> {
     let (server, name) = match request {
         Request::DeleteServer { server, .. } => (Some(server.clone()), server.to_string()),
         Request::DeletePlatform { platform, .. } => (of_platform(platform, cx).await?, platform.to_string()),
-        Request::DeleteSite { site, incomplete: true, .. } => return Ok(Some(site.to_string())),
+        Request::DeleteSite { site, incomplete: true, .. } => return Ok(Some(Confirm::new(site, SALVAGE))),
         Request::DeleteSite { site, .. } => match cx.inventory().site(site).await? {
             Some(found) => {
                 let web = of_platform(&found.platform, cx).await?;
                 if gone.contains(&found.database.server) && web.as_ref().is_some_and(|web| gone.contains(web)) {
-                    return Ok(Some(site.to_string()));
+                    return Ok(Some(Confirm::new(site, NOTHING_KEPT)));
                 }
                 (web, site.to_string())
             }
@@ -27,7 +38,7 @@ pub(super) async fn name(request: &Request, gone: &[ServerName], cx: &PlanContex
     };
     let Some(server) = server else { return Ok(None) };
     let stage = cx.inventory().server(&server).await?.map(|server| server.stage);
-    Ok((stage == Some(Stage::Production)).then_some(name))
+    Ok((stage == Some(Stage::Production)).then(|| Confirm { name, why: format!("{server} is in production") }))
 }
 
 async fn of_platform(platform: &PlatformName, cx: &PlanContext<'_>) -> Result<Option<ServerName>> {

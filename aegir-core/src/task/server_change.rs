@@ -82,11 +82,12 @@ async fn change_service(
     };
     let kept = standing.filter(|binding| binding.service_type == service_type);
     let exchanged = standing.filter(|binding| binding.service_type != service_type);
+    let config = kept.map_or(serde_json::Value::Null, |binding| binding.config.clone());
+    // A type or a setting that nobody knows is told before what stands in its way.
+    let binding = cx.registry().configure(service, &service_type, config, settings)?;
     if exchanged.is_some() {
         refuse_used(old, service, cx).await?;
     }
-    let config = kept.map_or(serde_json::Value::Null, |binding| binding.config.clone());
-    let binding = cx.registry().configure(service, &service_type, config, settings)?;
     if kept.is_some_and(|kept| *kept != binding) {
         let sites = cx.inventory().sites(&SiteFilter { platform: None, server: Some(old.name.clone()) }).await?.len();
         if sites > 0 {
@@ -102,5 +103,5 @@ async fn refuse_used(server: &Server, service: &str, cx: &PlanContext<'_>) -> Re
     let Some(users) = Users::of(&server.name, cx).await?.of_service(service) else { return Ok(()) };
     Err(Error::refused(format!("server {} offers {service} to {users}", server.name))
         .context("server", &server.name)
-        .hint("delete or move those first"))
+        .hint("delete those first"))
 }

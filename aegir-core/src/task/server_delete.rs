@@ -20,12 +20,7 @@ pub(super) async fn plan(name: &ServerName, offline: bool, cx: &PlanContext<'_>)
     let users = Users::of(name, cx).await?;
     if let Some(words) = users.in_words() {
         let error = Error::refused(format!("server {name} still has {words}")).context("server", name);
-        return Err(match offline {
-            true => users.deletions().fold(error, Error::hint),
-            false => {
-                error.hint(format!("`aegir site list --server {name}` and `aegir platform list` show them; delete or move them first"))
-            }
-        });
+        return Err(users.deletions(offline).fold(error, Error::hint));
     }
     let owner = Owner::from(&server);
     let (plan, owned) = if offline { leave(&server, &owner, cx).await? } else { clear(&server, &owner, cx).await? };
@@ -61,7 +56,10 @@ async fn clear(server: &Server, owner: &Owner, cx: &PlanContext<'_>) -> Result<(
         plan = plan.then(&server.name, owner, &TrashTree { path: config, trash: trash.clone() })?;
         plan = plan.finally(&server.name, owner, &PurgeTree { path: trash })?;
     }
-    cx.warn(format!("backups, the account {} and the packages on {} stay", server.user, server.name));
+    cx.warn(format!(
+        "what the machine was prepared with stays on {}: the packages, the account {} with its sudo rules and Aegir's key, the helper; backups, too",
+        server.name, server.user
+    ));
     owned.retain(|resource| !in_config(server, resource));
     Ok((plan, owned))
 }

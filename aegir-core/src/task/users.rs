@@ -51,10 +51,11 @@ impl Users {
     }
 
     /// The commands that delete it all from a server which is gone, in an order that works.
-    pub(super) fn deletions(&self) -> impl Iterator<Item = String> {
+    pub(super) fn deletions(&self, offline: bool) -> impl Iterator<Item = String> {
+        let offline = if offline { " --offline" } else { "" };
         let sites: BTreeSet<&SiteUri> = self.sites.iter().chain(&self.databases).collect();
-        let sites = sites.into_iter().map(|uri| format!("`aegir site delete {uri} --offline`"));
-        sites.chain(self.platforms.iter().map(|platform| format!("`aegir platform delete {platform} --offline`")))
+        let sites = sites.into_iter().take(SHOWN).map(move |uri| format!("`aegir site delete {uri}{offline}`"));
+        sites.chain(self.platforms.iter().take(SHOWN).map(move |platform| format!("`aegir platform delete {platform}{offline}`")))
     }
 
     fn of_web(&self) -> Vec<String> {

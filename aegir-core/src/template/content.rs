@@ -11,6 +11,9 @@ use crate::{Error, Result};
 pub(super) const OPEN: char = '\u{E000}';
 pub(super) const CLOSE: char = '\u{E001}';
 
+/// Stands for lines that are not shown.
+const COVERED: &str = "(not shown: it may hold a secret)";
+
 /// The grammar a secret is quoted for when the file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grammar {
@@ -63,6 +66,24 @@ impl Content {
     /// The text of one that holds no secret.
     pub fn clear(&self) -> Option<&str> {
         (self.secrets.is_empty() && !self.text.contains(OPEN)).then_some(&self.text)
+    }
+
+    /// Older text of the same file for people, where that one was not for everybody and this one holds no secret: a line that
+    /// is not in this one may hold a secret that nothing tells from text any more, so none is shown.
+    pub fn cover(&self, old: &str) -> String {
+        let mut lines: Vec<&str> = Vec::new();
+        for line in old.split('\n') {
+            let shown = if self.text.lines().any(|l| l == line) || line.trim().is_empty() { line } else { COVERED };
+            if shown != COVERED || lines.last() != Some(&COVERED) {
+                lines.push(shown);
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// Whether a secret stands in it.
+    pub fn has_secret(&self) -> bool {
+        self.text.contains(OPEN)
     }
 
     /// Calls `literal` and `mark` for the parts of the text, in order.
@@ -154,5 +175,7 @@ mod tests {
         assert_eq!(content.materialise(&keyring).unwrap(), b"a\n$p = 'new\\'one';\n");
         assert_eq!(content.shown(), "a\n$p = (secret);\n");
         assert_eq!(content.redact("a\n$p = 'old-canary';\n", &keyring).unwrap(), "a\n$p = (secret);\n");
+        let without = Content::plain("a\nb\n");
+        assert_eq!(without.cover("a\n$p = 'canary';\n$q = 1;\nb\n"), format!("a\n{COVERED}\nb\n"));
     }
 }

@@ -156,6 +156,8 @@ call_user_func(function (array $arguments, array $options) {
       define('MAINTENANCE_MODE', $action);
     }
     require_once DRUPAL_ROOT . '/includes/bootstrap.inc';
+    // A page that core has cached for this address would be served instead, and end the script.
+    drupal_page_is_cacheable(FALSE);
 
     // Core falls back to sites/default without a word; that is another site.
     $site_path = conf_path();

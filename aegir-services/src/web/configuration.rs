@@ -6,6 +6,7 @@ use aegir_core::action::{Action, Claims, Context};
 use aegir_core::entity::{Resource, ResourceKind};
 use aegir_core::name::ServerName;
 use aegir_core::plan::{Change, Diff};
+use aegir_core::server::{FileKind, FileStat};
 use aegir_core::{Error, Result};
 use camino::Utf8PathBuf;
 
@@ -161,12 +162,21 @@ impl SwapConfiguration {
         cx.warn(format!("nothing new is served, and yet: {}", error.chain().join(": "))).await
     }
 
-    /// Returns a file that should be served and is not, as far as that can be seen without root's rights.
-    async fn unserved(&self, cx: &Context) -> Option<Utf8PathBuf> {
+    /// Returns a file that is written and not served, as far as that can be seen without root's rights.
+    async fn unserved(&self, before: &[Before], cx: &Context) -> Option<Utf8PathBuf> {
         let served = self.served.as_ref()?;
-        for change in self.changes.iter().filter(|change| change.content.is_some()) {
+        let written: Vec<&FileChange> =
+            self.changes.iter().zip(before).filter(|(c, before)| c.content.is_some() && before.is_there()).map(|(c, _)| c).collect();
+        let copies = match cx.server().stat(served).await {
+            // It leads to one of two trees beside it, and is never gone through: what is asked is about that one.
+            Ok(Some(FileStat { kind: FileKind::Link(to), .. })) => served.with_file_name(to),
+            Ok(Some(_)) => served.clone(),
+            Ok(None) => return written.first().map(|change| change.at(&self.directory)),
             // What may not be looked for says nothing: an older helper keeps its copies closed.
-            if let Ok(None) = cx.server().stat(&change.at(served)).await {
+            Err(_) => return None,
+        };
+        for change in written {
+            if let Ok(None) = cx.server().stat(&change.at(&copies)).await {
                 return Some(change.at(&self.directory));
             }
         }
@@ -200,7 +210,8 @@ impl Action for SwapConfiguration {
         for change in &self.changes {
             files.push(change.observe(cx, &self.directory).await?);
         }
-        Ok(Seen { files, unserved: self.unserved(cx).await })
+        let unserved = self.unserved(&files, cx).await;
+        Ok(Seen { files, unserved })
     }
 
     fn diff(&self, cx: &Context, before: &Self::Before) -> Result<Diff> {

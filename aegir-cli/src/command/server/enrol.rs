@@ -52,15 +52,19 @@ pub(super) async fn add(args: AddArgs, session: &Session) -> Result<u8> {
         (None, _) => Transport::ssh(&format!("{}@{hostname}", session.aegir.settings().user()))?,
     };
     let host_keys = trust(&args.keys, &transport, session).await?;
+    let services = new_services(&args.services, session.aegir.registry())?;
+    let next = match services.contains_key("web") {
+        true => format!("aegir platform add NAME --path PATH --server {name}"),
+        false => format!("aegir server show {name}"),
+    };
     let request = Request::EnrolServer(EnrolServer {
         name: name.clone(),
         hostname,
         transport,
         stage: args.stage.parse::<Stage>()?,
-        services: new_services(&args.services, session.aegir.registry())?,
+        services,
         host_keys,
     });
-    let next = format!("aegir platform add NAME --path PATH --server {name}");
     change::run(&Wanted::new(request).next(next), &args.change, session).await
 }
 

@@ -43,7 +43,7 @@ impl LocalServer {
         // What could not be made is not there to be looked at; the directory that refused is.
         let parent = path.parent().unwrap_or(path);
         let hint = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => Some(obstacle::hint(path)),
+            std::io::ErrorKind::PermissionDenied => Some(obstacle::hint(path, &self.root)),
             std::io::ErrorKind::NotFound if path.starts_with(&self.root) => {
                 Some(format!("`aegir server verify {}` makes Aegir's own directories", self.name))
             }

@@ -6,8 +6,11 @@ use camino::Utf8Path;
 use nix::unistd::{Uid, User};
 use rustix::fs::{Access, access};
 
-/// Returns the command that mends the first directory on the way that cannot be entered, or else the path itself.
-pub(super) fn hint(path: &Utf8Path) -> String {
+use crate::text::word;
+
+/// Returns the command that mends the first directory on the way that cannot be entered, or else the path itself. What lies
+/// outside of Aegir's `root`, or belongs to another account, is somebody else's: there it only says how to look.
+pub(super) fn hint(path: &Utf8Path, root: &Utf8Path) -> String {
     let mut way: Vec<&Utf8Path> = path.ancestors().skip(1).filter(|p| !p.as_str().is_empty()).collect();
     way.reverse();
     let closed = way.iter().find(|p| access(p.as_std_path(), Access::EXEC_OK).is_err());
@@ -19,13 +22,15 @@ pub(super) fn hint(path: &Utf8Path) -> String {
         None => path.parent().unwrap_or(path),
     };
     let me = Uid::effective();
+    let (shown, all) = (word(place.as_str()), word(path.as_str()));
+    let look = format!("`namei -l {all}` shows who may go where on the way");
     match there(place) {
-        Some(is) if is.uid() == me.as_raw() => format!("`chmod u+rwX {place}`"),
-        Some(_) => {
+        Some(is) if is.uid() == me.as_raw() => format!("`chmod u+rwX {shown}`"),
+        Some(is) if is.uid() == 0 && place.starts_with(root) && place != root => {
             let name = User::from_uid(me).ok().flatten().map_or_else(|| me.to_string(), |user| user.name);
-            format!("as root: `chown {name} {place}`; `namei -l {path}` shows who may go where on the way")
+            format!("as root: `chown {name} {shown}`; {look}")
         }
-        None => format!("`namei -l {path}` shows who may go where on the way"),
+        _ => look,
     }
 }
 
@@ -40,6 +45,6 @@ mod tests {
         let file = top.join("file");
         std::fs::write(&file, "").unwrap();
         // As root every way is open: then it is the place that is written to.
-        assert_eq!(hint(&file), format!("`chmod u+rwX {top}`"));
+        assert_eq!(hint(&file, top), format!("`chmod u+rwX {top}`"));
     }
 }
