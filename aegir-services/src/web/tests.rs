@@ -15,6 +15,7 @@ use aegir_core::task::{EnrolServer, Request, Trust};
 use aegir_core::testing::FakeServer;
 
 const HELPER: &str = "/usr/local/lib/aegir/helper";
+const COPIES: &str = "/var/lib/aegir/apache/live";
 const COPY: &str = "/var/lib/aegir/apache/live/apache.conf";
 const LIVE: &str = "/var/aegir/config/server_master/apache.conf ";
 
@@ -50,8 +51,11 @@ impl Machine {
                 let live = world.get()?.world().into_iter().find(|line| line.starts_with(LIVE));
                 // Root's copy, which comes and goes with it.
                 match live {
-                    Some(_) => world.get()?.put(COPY, ""),
-                    None => world.get()?.take(COPY),
+                    Some(_) => {
+                        world.get()?.put_dir(COPIES);
+                        world.get()?.put(COPY, "");
+                    }
+                    None => [COPY, COPIES].iter().for_each(|path| world.get().into_iter().for_each(|w| w.take(path))),
                 }
                 let live = live.unwrap_or_default();
                 *loaded.lock().ok()? =
