@@ -29,7 +29,7 @@ pub(crate) use batch::{Batch, parts};
 pub(crate) use give_up::{give_up, left_on, reached, unfinished};
 pub(crate) use journal::TaskJournal;
 pub(crate) use pulse::Heart;
-pub(crate) use recover::{cancel, close, make_way, recover, recover_all, retry};
+pub(crate) use recover::{cancel, close, make_way, orphans, recover, recover_all, retry};
 pub(crate) use settle::{check_basis, settle};
 pub(crate) use submit::{Begun, begin, clear, submit};
 pub(crate) use worker::this_process;

@@ -60,6 +60,14 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<Vec<Recovered>> {
     Ok(recovered)
 }
 
+/// The running tasks whose worker is lost; changes nothing.
+pub(crate) async fn orphans(core: &Arc<Core>) -> Result<Vec<Task>> {
+    let filter = TaskFilter { state: Some(TaskState::Running), ..TaskFilter::default() };
+    let running = core.inventory.tasks(&filter).await?;
+    let now = core.inventory.now().await?;
+    Ok(running.into_iter().filter(|task| is_lost(core, task, now)).collect())
+}
+
 /// Whether the worker of a running task is dead, or was silent for too long. One on this machine that lives is busy,
 /// whatever a clock says; one that was stopped is silent.
 pub(super) fn is_lost(core: &Core, task: &Task, now: DateTime<Utc>) -> bool {
@@ -90,7 +98,7 @@ fn unreadable(id: TaskId, why: &str) -> Error {
         .context("task", id)
         .because(why.to_owned())
         .hint(format!("with the build of aegir that began it: `aegir task retry {id}`"))
-        .hint(format!("or take it back by hand, and end it with `aegir task close {id}`"))
+        .hint(format!("or take it back by hand, and end it with `aegir task close {id} --yes`"))
 }
 
 /// Makes this process the task's worker and goes on with it; `None` when somebody else was quicker.

@@ -99,7 +99,7 @@ impl Engine {
             .because(format!("{}; it was being taken back because: {}", error.chain().join(": "), failure.message))
             .hint(format!("by hand: {by_hand}"))
             .hint(format!("then `aegir task retry {}` takes back the rest", self.task.id))
-            .hint(format!("or do all of the rest by hand, and end it with `aegir task close {}`", self.task.id))
+            .hint(format!("or do all of the rest by hand, and end it with `aegir task close {} --yes`", self.task.id))
             .report();
         self.finish(Verdict::Stuck, &stuck.message).await?;
         Ok(Outcome::Stuck(stuck))

@@ -20,7 +20,7 @@ pub(super) fn locked(key: &str, held_by: TaskId, state: TaskState) -> Error {
     match state {
         TaskState::Stuck => held(", which is stuck")
             .hint(show)
-            .hint(format!("`aegir task retry {held_by}` takes back the rest; after doing it by hand, `aegir task close {held_by}`")),
+            .hint(format!("`aegir task retry {held_by}` takes back the rest; after doing it by hand, `aegir task close {held_by} --yes`")),
         TaskState::Waiting => held(", which waits for a server").hint(show).hint("`aegir task recover` tries again to take back the rest"),
         _ => held("").hint(format!("wait for it with `aegir task watch {held_by}`, or stop it with `aegir task cancel {held_by}`")),
     }

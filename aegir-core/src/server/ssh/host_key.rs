@@ -112,9 +112,21 @@ pub async fn scan_host_keys(host: &str, port: Option<u16>, limit: Duration) -> R
     keys.sort_by_key(|k| (k.kind != "ssh-ed25519", k.kind.clone()));
     if keys.is_empty() {
         return Err(Error::unreachable(format!("{host} port {port_text} shows no host key"))
+            .because(silence(host, port.unwrap_or(22), limit).await)
             .hint(format!("check the name and that sshd runs there: `ssh-keyscan -p {port_text} {host}`")));
     }
     Ok(keys)
+}
+
+/// Returns why nobody answers at a port, in the system's words: the name has no address, nothing listens, no way there.
+async fn silence(host: &str, port: u16, limit: Duration) -> String {
+    match tokio::time::timeout(limit, tokio::net::TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => {
+            "something listens there, and it says no key: an sshd that just turned somebody away may do so for a minute".to_owned()
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer in {} s", limit.as_secs()),
+    }
 }
 
 impl SshConfig {

@@ -25,7 +25,7 @@ pub(super) async fn explain(name: &ServerName, config: &SshConfig, said: &str) -
         Error::new(ErrorKind::Denied, format!("server {name} does not let {to} in"))
             .context("check", "login")
             .hint(hint)
-            .hint(format!("`ssh -v {to}` shows which keys are tried"))
+            .hint(format!("`ssh -v -i {} {to}` shows which keys are tried", config.identity))
     } else if said.contains("Bad configuration option") || said.contains("Bad owner or permissions") || said.contains("terminating, ") {
         Error::refused(format!("connecting to server {name}: ssh refuses its own configuration"))
             .hint(format!("`ssh -G {}` must work for this account", config.host))

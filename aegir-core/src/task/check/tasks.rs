@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Result;
+use crate::engine;
 use crate::inventory::{Task, TaskFilter, TaskState};
 use crate::service::Check;
 use crate::shared::Core;
@@ -15,6 +16,7 @@ pub(super) async fn unfinished(core: &Arc<Core>) -> Result<Vec<Check>> {
     let in_state = async |state| core.inventory.tasks(&TaskFilter { state: Some(state), ..TaskFilter::default() }).await;
     let mut checks: Vec<Check> = in_state(TaskState::Stuck).await?.iter().map(stuck).collect();
     checks.extend(in_state(TaskState::Waiting).await?.iter().map(waiting));
+    checks.extend(engine::orphans(core).await?.iter().map(orphan));
     if checks.is_empty() {
         checks.push(Check::pass(NAME, "no task is left half-way"));
     }
@@ -29,6 +31,13 @@ fn stuck(task: &Task) -> Check {
         evidence,
         format!("`aegir task show {id}` says what is left; `aegir task retry {id}`, or by hand and `aegir task close {id} --yes`"),
     )
+}
+
+fn orphan(task: &Task) -> Check {
+    let id = task.id;
+    let evidence =
+        format!("task {id} ({}) was left in the middle by a worker that is gone, and {} is locked by it", task.kind, task.subject);
+    Check::warn(NAME, evidence, "`aegir task recover` ends it; so does every changing command")
 }
 
 fn waiting(task: &Task) -> Check {
