@@ -147,7 +147,10 @@ impl<'a> One<'a> {
                 self.task = Some(running.id);
                 self.begins().await;
                 let _ = self.tell.send(News::Started { index: self.index, task: running.id, log: running.log.clone() });
-                running.outcome().await
+                Ok(match running.outcome().await? {
+                    Outcome::Done { changed, warnings } => Outcome::Done { changed, warnings: warnings + self.warnings.len() },
+                    other => other,
+                })
             }
             Start::Nothing(planned) | Start::Kept(planned) => Ok(Outcome::Done { changed: 0, warnings: planned.warnings.len() }),
         }

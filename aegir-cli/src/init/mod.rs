@@ -171,7 +171,8 @@ fn hostname(args: &InitArgs, standing: Option<&Server>) -> Result<String> {
         return match &args.hostname {
             Some(wanted) if *wanted != server.hostname => {
                 Err(Error::conflict(format!("this machine is enrolled as {}, not as {}", server.hostname, wanted.escape_debug()))
-                    .hint("leave `--hostname` away"))
+                    .hint(format!("`aegir server edit {} --hostname {}` renames it", server.name, aegir_core::text::word(wanted)))
+                    .hint("without `--hostname`, init prepares it as it is"))
             }
             _ => Ok(server.hostname.clone()),
         };
