@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
+use futures::future::try_join_all;
 use tokio::sync::Semaphore;
 
 use super::{account, channel, connection, database, helper, machine, names, packages, sudo};
-use crate::entity::Server;
+use crate::entity::{Server, Transport};
 use crate::name::ServerName;
-use crate::server::{Command, Inquiry, Output, Reply};
+use crate::server::{Command, Inquiry, Observer, Output, Reply};
 use crate::service::helper::PATH;
 use crate::service::{Check, Finding, PlanContext, ServiceType};
 use crate::{Error, ErrorKind, Result};
@@ -55,6 +56,7 @@ pub(in crate::task) async fn look(server: &Server, cx: &PlanContext<'_>, turns: 
     let mut questions = Vec::new();
     let asked = ask(server, &mut questions, cx).await?;
     let master = cx.inventory().server(&ServerName::master()).await?.filter(|m| m.name != server.name);
+    let (questions, aside) = apart(server, questions);
     let inquiry = Inquiry {
         packages: asked.packages.clone(),
         names: std::iter::once(&server.hostname).chain(master.as_ref().map(|m| &m.hostname)).cloned().collect(),
@@ -64,7 +66,14 @@ pub(in crate::task) async fn look(server: &Server, cx: &PlanContext<'_>, turns: 
     };
     let observer = cx.observe_server(server).await?;
     // The file channel is opened beside that of commands, as work does; without one of those it says nothing.
-    let both = async { tokio::try_join!(observer.inquire(&inquiry), async { Ok::<_, Error>(channel::open(server, &observer).await) }) };
+    let inquire = async {
+        let answers =
+            try_join_all(aside.iter().map(async |(index, question)| Ok::<_, Error>((*index, answer(&observer, question).await?))));
+        let (mut reply, answers) = tokio::try_join!(observer.inquire(&inquiry), answers)?;
+        answers.into_iter().for_each(|(index, answer)| reply.answers.insert(index.min(reply.answers.len()), answer));
+        Ok(reply)
+    };
+    let both = async { tokio::try_join!(inquire, async { Ok::<_, Error>(channel::open(server, &observer).await) }) };
     let (both, here) = tokio::join!(both, names::here(server));
     match both {
         Ok((reply, files)) => {
@@ -81,6 +90,22 @@ pub(in crate::task) async fn look(server: &Server, cx: &PlanContext<'_>, turns: 
             first.sort_by_key(|c| c.finding == Finding::Fail);
             Ok(Look { first, seen: Err(error) })
         }
+    }
+}
+
+/// Takes out the questions that are asked beside the others, with their places: those that wait for somebody, as one for a
+/// page does. Over a network there is one session for all.
+fn apart(server: &Server, questions: Vec<Command>) -> (Vec<Command>, Vec<(usize, Command)>) {
+    let local = server.transport == Transport::Local;
+    let (aside, together): (Vec<_>, Vec<_>) = questions.into_iter().enumerate().partition(|(_, question)| local && question.only_reads);
+    (together.into_iter().map(|(_, question)| question).collect(), aside)
+}
+
+/// What a shell would say of a program that is not there is an answer, too.
+async fn answer(observer: &Observer, question: &Command) -> Result<Output> {
+    match observer.ask(question).await {
+        Err(error) if error.kind() == ErrorKind::Refused => Ok(Output { status: 127, ..Output::default() }),
+        answer => answer,
     }
 }
 
