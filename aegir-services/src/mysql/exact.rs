@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use aegir_core::Result;
 use aegir_core::name::DatabaseName;
+use aegir_core::server::{Command, Observer};
 
 use super::fault::explain;
 use super::session::Session;
@@ -103,6 +104,35 @@ pub(super) async fn look(session: &mut Session, access: &Access, database: &Data
         }
     }
     Ok((exact, lost))
+}
+
+/// Refuses to have MariaDB's client dump generated columns of MySQL: it writes values for them, and MySQL takes none. MariaDB
+/// leaves such values out when it loads them.
+pub(super) async fn foreign_client(
+    session: &mut Session,
+    access: &Access,
+    database: &DatabaseName,
+    files: &Observer,
+) -> Result<Vec<LeftOut>> {
+    let explained = |f| explain(access, &f).context("database", database);
+    let version = session.value("SELECT VERSION()").await.map_err(explained)?.unwrap_or_default();
+    if version.contains("MariaDB") {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT DISTINCT TABLE_NAME, '' FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {} AND GENERATION_EXPRESSION <> ''",
+        quote::literal(database.as_str())?
+    );
+    let tables = session.rows_of(&sql).await.map_err(explained)?;
+    if tables.is_empty() || !files.ask(&Command::new("mysqldump").arg("--version")).await?.text().contains("MariaDB") {
+        return Ok(Vec::new());
+    }
+    let why = format!(
+        "MariaDB's client on {} writes them so that MySQL does not take them back; as root there: `apt-get install default-mysql-client`",
+        files.name()
+    );
+    let lost = |[name, _]: [String; 2]| LeftOut { kind: LeftOut::GENERATED.to_owned(), name, why: why.clone() };
+    Ok(tables.into_iter().map(lost).collect())
 }
 
 /// `10.11.6-MariaDB-0+deb12u1`.

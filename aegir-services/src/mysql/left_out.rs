@@ -21,6 +21,8 @@ pub struct LeftOut {
 impl LeftOut {
     /// The former rows of a table that is dumped without them.
     pub(super) const HISTORY: &str = "HISTORY";
+    /// What generates columns of a table that is dumped as if it were data.
+    pub(super) const GENERATED: &str = "GENERATED COLUMNS OF";
     /// All of it: it does not exist any more.
     pub(super) const DATABASE: &str = "DATABASE";
 

@@ -71,6 +71,7 @@ pub(super) async fn dump_site(config: &Config, site: &SiteContext, into: Dump<'_
             let dumper = (!beside).then_some(&database.user);
             let (exact, mut parts) = exact::look(&mut session, &admin, &database.name).await?;
             parts.extend(left_out::look(&mut session, &admin, &database.name, dumper, into.notes.is_some()).await?);
+            parts.extend(exact::foreign_client(&mut session, &admin, &database.name, &cx.observe(into.server).await?).await?);
             (exact, parts)
         }
         false => (Exact::default(), vec![LeftOut::all(&database.name, &admin.server)]),
