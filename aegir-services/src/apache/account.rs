@@ -29,7 +29,7 @@ else umask 022; grep -qxsF \"$1\" /etc/cron.deny || printf '%s\\n' \"$1\" >>/etc
 
 /// Becomes it, as every task that runs a site's code does.
 pub(super) fn question(server: &Server) -> Command {
-    Command::new("sudo").args(["-n", "-u", server.web_account(), "--", "true"])
+    Command::new("sudo").args(["-n", "-u", server.web_account(), "--", "true"]).only_reads()
 }
 
 pub(super) fn becomes(server: &Server, answer: &Output) -> Check {

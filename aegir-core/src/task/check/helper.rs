@@ -7,7 +7,7 @@ use crate::service::{Check, as_root, set_up};
 
 /// It says who it is to anybody: no sudo is needed for that.
 pub(super) fn question() -> Command {
-    Command::new(PATH).arg("version")
+    Command::new(PATH).arg("version").only_reads()
 }
 
 pub(super) fn judge(server: &Server, verbs: &[String], answer: &Output) -> Check {
