@@ -32,17 +32,12 @@ pub struct Recovered {
 /// Takes over and ends every running task whose worker is lost, oldest first. One that cannot be read or gone on with is
 /// stuck from then on, and stops nobody else.
 pub(crate) async fn recover(core: &Arc<Core>) -> Result<Vec<Recovered>> {
-    let filter = TaskFilter { state: Some(TaskState::Running), ..TaskFilter::default() };
-    let mut running = core.inventory.tasks(&filter).await?;
-    if running.is_empty() {
-        return Ok(Vec::new());
-    }
-    let now = core.inventory.now().await?;
-    running.reverse();
+    let mut lost = orphans(core).await?;
+    lost.reverse();
     // What a batch came to, its tasks tell: they end first.
-    running.sort_by_key(Task::is_batch);
+    lost.sort_by_key(Task::is_batch);
     let mut recovered = Vec::new();
-    for task in running.into_iter().filter(|task| is_lost(core, task, now)) {
+    for task in lost {
         let (id, seen) = (task.id, task.epoch);
         match take_over(core, task, &[]).await {
             Ok(Some(outcome)) => recovered.push(Recovered { id, outcome }),
@@ -60,10 +55,13 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<Vec<Recovered>> {
     Ok(recovered)
 }
 
-/// The running tasks whose worker is lost; changes nothing.
+/// Returns the running tasks whose worker is lost, newest first; changes nothing.
 pub(crate) async fn orphans(core: &Arc<Core>) -> Result<Vec<Task>> {
     let filter = TaskFilter { state: Some(TaskState::Running), ..TaskFilter::default() };
     let running = core.inventory.tasks(&filter).await?;
+    if running.is_empty() {
+        return Ok(Vec::new());
+    }
     let now = core.inventory.now().await?;
     Ok(running.into_iter().filter(|task| is_lost(core, task, now)).collect())
 }

@@ -49,13 +49,13 @@ impl LocalServer {
             Some(Id::Number(number)) => return Ok(Some(*number)),
             Some(Id::Name(name)) => name.clone(),
         };
-        let what = format!("{database} entry {name}");
+        let (what, look) = (format!("{database} entry {name}"), format!("getent {database} {name}"));
         // What does not exist may be made later, so nothing is remembered.
         let found = self.name_service(&what, move || find(name)).await?;
         let missing = || {
             Error::refused(format!("server {} has no {what}", self.name()))
                 .context("server", self.name())
-                .hint(format!("`getent {}` must print it", what.replace(" entry", "")))
+                .hint(format!("`{look}` must print it"))
         };
         found.map(Some).ok_or_else(missing)
     }
