@@ -130,6 +130,7 @@ fn a6_a_stopped_worker_or_terminal_stops_nothing_else() {
     until_begun(&aegir);
     sleeper.signal(Signal::STOP);
     std::thread::sleep(Duration::from_millis(2500));
+    until("told of", || aegir.aegir(["doctor"]).stdout.contains("was left in the middle by a worker that is gone"));
     until("taken over", || {
         aegir.aegir(["task", "recover"]).ok();
         newest(&aegir).1 != "running"
