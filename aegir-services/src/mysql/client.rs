@@ -34,8 +34,8 @@ fi
 "#;
 
 /// Arguments: the file, then what the dumping client takes in each of its runs, with the number of these arguments before
-/// them. What is dumped names no definer: whoever loads it defines it. Rows begin no
-/// line with these words, for line breaks in them are written `\n`. Prints the SHA-256 of what it writes.
+/// them. What is dumped names no definer: whoever loads it defines it. Rows begin no line with these words, for line breaks
+/// in them are written `\n`. Prints the SHA-256 of what it writes.
 const DUMP: &str = r#"exec 5>&1
 dump() { printf '%s\n' "$options" | mysqldump --defaults-file=/dev/fd/3 "$@" 3<&0 </dev/null 4>&-; }
 first() (n=$1; shift; left=$#

@@ -1,7 +1,8 @@
 //! Proves a dump by loading it into a scratch database and comparing what is in there, where that is cheap.
 //!
 //! The rule: a dump of at most 16 MiB is loaded, and every row compared by a sum; in a larger one the rows of each table are
-//! counted, as they are where a second copy might fill the disk. Whoever held the site still before it was dumped sees every difference as a fault of the dump.
+//! counted, as they are where a second copy might fill the disk. Whoever held the site still before it was dumped sees every
+//! difference as a fault of the dump.
 
 use aegir_core::action::{Action, Claims, Context};
 use aegir_core::name::{DatabaseName, ServerName};

@@ -19,8 +19,9 @@ const ATTEMPTS: u32 = 100;
 
 pub(super) async fn plan(config: &Config, owner: &Owner, uri: &SiteUri, web: &Server, db: &Server, cx: &PlanContext<'_>) -> Result<Plan> {
     let access = config.access(db)?;
-    globals::require_writable(&mut access.connect(cx).await?, &access).await?;
-    let name = free_name(uri, &access, cx).await?;
+    let mut session = access.connect(cx).await?;
+    globals::require_writable(&mut session, &access).await?;
+    let name = free_name(uri, &access, &mut session, cx).await?;
     let user = DatabaseUser::parse(name.as_str().get(..32).unwrap_or(name.as_str()))?;
     let (host, grants) = reach(config, web, db, cx).await?;
     let database = Database {
@@ -34,7 +35,7 @@ pub(super) async fn plan(config: &Config, owner: &Owner, uri: &SiteUri, web: &Se
     };
     let mut plan = Plan::empty().then(&db.name, owner, &CreateDatabase { access: access.clone(), database: database.name.clone() })?;
     plan = plan.and_then(users(&access, &database, db, owner, true)?);
-    if let Some(tls) = encryption::of_site(config, &database.host, &mut access.connect(cx).await?, &access, cx).await? {
+    if let Some(tls) = encryption::of_site(config, &database.host, &mut session, &access, cx).await? {
         encryption::require_proof(&tls, &database.host, database.port, &access, web, cx).await?;
         cx.bindings().put(tls);
     }
@@ -59,14 +60,13 @@ pub(super) fn users(access: &Access, database: &Database, db: &Server, owner: &O
     Ok(plan)
 }
 
-async fn free_name(uri: &SiteUri, access: &Access, cx: &PlanContext<'_>) -> Result<DatabaseName> {
-    let mut session = access.connect(cx).await?;
+async fn free_name(uri: &SiteUri, access: &Access, session: &mut Session, cx: &PlanContext<'_>) -> Result<DatabaseName> {
     for attempt in 0..ATTEMPTS {
         let name = DatabaseName::suggested(uri, attempt);
         // The ledger may know one that is being made, or whose server has lost it.
         if cx.inventory().owner(&resource(&access.server, &name)).await?.is_none()
-            && !exists(&mut session, &name, access).await?
-            && !is_user(&mut session, &name, access).await?
+            && !exists(session, &name, access).await?
+            && !is_user(session, &name, access).await?
         {
             return Ok(name);
         }
